@@ -1,0 +1,61 @@
+"""What every dataset gives: clips with stable ids, whole on request, and the files they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip of a dataset.
+
+    Attributes:
+        id: unique within the dataset and stable across machines, e.g. ``dog/00009``. May hold ``/``.
+        source: the video it was cut from; clips of one source are resampled together in intervals.
+        load: returns the frames, ``uint8`` RGB of shape (T, H, W, 3). Raises ``UserError`` naming the file
+            that cannot be read.
+        outputs: for datasets that come with other methods' results: method name -> loader of that
+            method's *target* frames (those not given), ``uint8`` (N, H, W, 3).
+    """
+
+    id: str
+    source: str
+    load: Callable[[], np.ndarray]
+    outputs: Mapping[str, Callable[[], np.ndarray]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A set of clips, in a fixed order.
+
+    Attributes:
+        name: as on the command line.
+        protocol: name and version of how the clips are cut, e.g. ``davis-7/v1``; see ``eval/protocols.py``.
+        clips: in sorted order of id.
+        fingerprint: hash of what determines every frame: the bytes of the files behind it, or the
+            generator's version and seed. A rerun recomputes when it differs.
+        expected: how many clips the full set has; ``None`` where there is no such number.
+        fps: frames per second of the clips, as far as it is known.
+        notices: plain sentences for the user ("30 of the 357 clips are here ...").
+        root: where the files lie; ``None`` for generated data.
+    """
+
+    name: str
+    protocol: str
+    clips: Sequence[Clip]
+    fingerprint: str
+    expected: int | None = None
+    fps: float = 24.0
+    notices: Sequence[str] = ()
+    root: Path | None = None
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods whose results come with *every* clip of the dataset."""
+        if not self.clips:
+            return []
+        return sorted(set.intersection(*(set(clip.outputs) for clip in self.clips)))
