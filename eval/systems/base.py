@@ -1,0 +1,90 @@
+"""What a system is: given frames in, whole clip out. To add one, write a class with these two methods.
+
+A system sees only the given frames of a clip, its own seed and the frame rate, never the frames it is to
+generate. Its output for a clip must depend on nothing else: not on the other clips of the call, not on
+their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from mardini.files import sha256_of
+
+
+@dataclass(frozen=True)
+class Task:
+    """One clip to complete.
+
+    Attributes:
+        clip_id: name of the clip, for messages and for finding stored predictions.
+        given: frame index -> ``uint8`` RGB (H, W, 3); at least one, all of one size.
+        frames: length of the whole clip, given frames included.
+        seed: 63-bit seed of this clip's random numbers, see ``clip_seed``.
+        fps: frames per second of the clip.
+    """
+
+    clip_id: str
+    given: Mapping[int, np.ndarray]
+    frames: int
+    seed: int
+    fps: float = 24.0
+
+
+class System(Protocol):
+    """A method that completes clips.
+
+    Attributes:
+        name: as in tables and paths.
+        variant: folder name of its results; tells apart settings that change the output.
+    """
+
+    name: str
+    variant: str
+
+    def describe(self) -> dict[str, Any]:
+        """Everything besides the task that changes the output: method version, options, weight hashes."""
+        ...
+
+    def predict(self, tasks: Sequence[Task]) -> list[np.ndarray]:
+        """One ``uint8`` RGB array (T, H, W, 3) per task, in order; ``T`` is ``task.frames``.
+
+        What stands at the given indices is replaced by the given frames before scoring.
+        """
+        ...
+
+
+def clip_seed(run_seed: int, clip_id: str) -> int:
+    """63-bit seed of a clip: a hash of the run's seed and the clip's id, so order and batch do not matter."""
+    return int(sha256_of([str(run_seed), clip_id])[:16], 16) >> 1
+
+
+def neighbours(given: Collection[int], index: int) -> tuple[int, int]:
+    """Nearest given indices before and after ``index``; outside their range, the nearest one twice."""
+    before = [i for i in given if i <= index]
+    after = [i for i in given if i >= index]
+    left = max(before) if before else min(after)
+    right = min(after) if after else max(before)
+    return left, right
+
+
+Between = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+def fill_gaps(task: Task, between: Between) -> np.ndarray:
+    """Complete a clip from a method that only knows two end frames.
+
+    ``between(first, last, n)`` returns the ``n`` frames at times ``1/(n+1) ... n/(n+1)`` between two
+    ``uint8`` (H, W, 3) frames, shape (n, H, W, 3). Frames before the first given one or after the last
+    repeat it.
+    """
+    known = sorted(task.given)
+    clip = np.stack([task.given[neighbours(known, i)[0]] for i in range(task.frames)])
+    for left, right in zip(known, known[1:], strict=False):
+        if right - left > 1:
+            clip[left + 1 : right] = between(task.given[left], task.given[right], right - left - 1)
+    return clip
