@@ -1,0 +1,122 @@
+"""Attention and feed-forward layers that planner and generator share (paper sections 3.1 to 3.3).
+
+Tokens of a window have shape (B, K, N, C): batch, frames, tokens of a frame, width.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from mardini.config import Attention as AttentionKind
+from mardini.masks import MaskedFrames
+from mardini.positions import Rope, rotate
+
+KeysValues = tuple[Tensor, Tensor]
+"""Keys and values, each (B, heads, K, N, head_dim), keys normalised and rotated."""
+
+
+class Attention(nn.Module):
+    """Multi-head attention with layer-normalised queries and keys (QK-norm) and rotary positions.
+
+    Called on (B, K, N, C), every token attends to the tokens of its own frame: in ``x`` itself (spatial
+    attention) or in ``context`` (cross-attention to the planning signal).
+    """
+
+    def __init__(self, dim: int, heads: int, context_dim: int | None = None) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key_value = nn.Linear(context_dim or dim, 2 * dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
+        self.query_norm = nn.LayerNorm(dim // heads)
+        self.key_norm = nn.LayerNorm(dim // heads)
+
+    def queries(self, x: Tensor, rope: Rope) -> Tensor:
+        """Normalised, rotated queries of tokens (B, K, N, C): (B, heads, K, N, head_dim)."""
+        q = rearrange(self.query(x), "b k n (h d) -> b h k n d", h=self.heads)
+        return rotate(self.query_norm(q), rope)
+
+    def keys_values(self, x: Tensor, rope: Rope) -> KeysValues:
+        """Normalised, rotated keys, and values, of tokens (B, K, N, C)."""
+        k, v = rearrange(self.key_value(x), "b k n (two h d) -> two b h k n d", two=2, h=self.heads)
+        return rotate(self.key_norm(k), rope), v
+
+    def merge(self, heads: Tensor) -> Tensor:
+        """(B, heads, K, N, head_dim) -> output projection, (B, K, N, C)."""
+        return self.out(rearrange(heads, "b h k n d -> b k n (h d)"))
+
+    def forward(self, x: Tensor, rope: Rope, context: KeysValues | None = None) -> Tensor:
+        """Attention within each frame; ``context`` from :meth:`keys_values` of another sequence, else ``x``'s own."""
+        q = self.queries(x, rope)
+        k, v = self.keys_values(x, rope) if context is None else context
+        return self.merge(_attend(q, k, v, "b h k n d -> (b k) h n d"))
+
+
+class IdentityAttention(Attention):
+    """Attention across frames in which references are never touched (paper section 3.2, "Identity Attention").
+
+    A reference token attends to itself alone, so its attention output is its own value; a masked token attends
+    to all tokens of all frames (``spatio-temporal``) or to its position in all frames (``temporal``). No N x N
+    mask is built: queries of masked frames are gathered and attend densely, references pass their values on.
+    """
+
+    def __init__(self, dim: int, heads: int, kind: AttentionKind, identity: bool = True) -> None:
+        super().__init__(dim, heads)
+        self.kind = kind
+        self.identity = identity
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # another kind of call, same weights
+        self, x: Tensor, rope: Rope, masked: MaskedFrames | None, past: KeysValues | None = None
+    ) -> tuple[Tensor, KeysValues]:
+        """Attention across frames.
+
+        Args:
+            x: (B, K, N, C).
+            rope: for the K frames of ``x``.
+            masked: which of the frames are masked; ``None``: all of them if ``past`` is given, else none.
+            past: keys and values of reference frames that are not in ``x``.
+
+        Returns:
+            (B, K, N, C), and the keys and values of ``x``'s frames, to be passed as ``past`` later.
+        """
+        q = self.queries(x, rope)
+        own = self.keys_values(x, rope)
+        k, v = own if past is None else (torch.cat(pair, dim=2) for pair in zip(past, own, strict=True))
+        pattern = "b h k n d -> b h (k n) d" if self.kind == "spatio-temporal" else "b h k n d -> (b n) h k d"
+        if not self.identity:
+            heads = _attend(q, k, v, pattern)
+        elif masked is None:
+            heads = own[1] if past is None else _attend(q, k, v, pattern)
+        else:
+            noisy = _attend(_take(q, masked.index), k, v, pattern)
+            is_masked = masked.mask[:, None, :, None, None]
+            heads = torch.where(is_masked, _take(noisy, masked.slot), own[1])
+        return self.merge(heads), own
+
+
+def _take(x: Tensor, index: Tensor) -> Tensor:
+    """Frames ``index`` (B, K') of (B, heads, K, N, d)."""
+    return x.gather(2, index[:, None, :, None, None].expand(-1, x.shape[1], -1, *x.shape[3:]))
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, pattern: str) -> Tensor:
+    """Dense attention over the sequences that ``pattern`` makes of (B, heads, K, N, d); the shape of ``q`` returns."""
+    flat = (rearrange(part, pattern) for part in (q, k, v))
+    out = F.scaled_dot_product_attention(*flat)
+    left, right = pattern.split(" -> ")
+    return rearrange(out, f"{right} -> {left}", b=q.shape[0], k=q.shape[2], n=q.shape[3])
+
+
+class MLP(nn.Module):
+    """Two-matrix feed-forward layer with GELU (two matrices fit the parameter counts of Table 1, SwiGLU does not)."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(dim, hidden, bias=False)
+        self.down = nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(x), approximate="tanh"))

@@ -1,0 +1,70 @@
+"""Checkpoints that others can read: one safetensors file with a config.json beside it, loaded strictly."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from mardini.config import MarDiniConfig
+from mardini.errors import UserError
+from mardini.files import atomic, write_json
+from mardini.model import MarDini
+from mardini.vae import LatentCodec
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+SHIPPED = "nano"
+
+
+def shipped() -> Path:
+    """Folder of the checkpoint that comes with the package."""
+    return Path(str(resources.files("mardini"))) / "checkpoints" / SHIPPED
+
+
+def save(folder: Path, model: MarDini, codec: LatentCodec, dtype: torch.dtype = torch.float32) -> None:
+    """Write planner, generator and codec to ``folder``/model.safetensors and their configuration to config.json.
+
+    ``dtype`` is the precision on disk; weights are loaded as float32 whatever it was.
+    """
+    tensors = _named(model, codec)
+    with atomic(folder / WEIGHTS) as temporary:
+        save_file({name: t.detach().to("cpu", dtype).contiguous() for name, t in tensors.items()}, temporary)
+    write_json(folder / CONFIG, model.config.to_dict())
+
+
+def load(folder: Path | None = None) -> tuple[MarDini, LatentCodec]:
+    """Model and codec of a checkpoint folder (``None``: the shipped one), float32, in evaluation mode.
+
+    Raises ``UserError`` if a file is missing or unreadable, or if any tensor is missing, surplus or misshapen.
+    """
+    folder = shipped() if folder is None else Path(folder)
+    for name in (WEIGHTS, CONFIG):
+        if not (folder / name).is_file():
+            raise UserError(f"no {name} in {folder}: give the folder of a MarDini checkpoint ({WEIGHTS} and {CONFIG})")
+    try:
+        config = MarDiniConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        tensors = load_file(folder / WEIGHTS)
+    except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+        raise UserError(f"{folder} does not hold a readable checkpoint ({error}): copy it again") from error
+    with torch.device("meta"):
+        model, codec = MarDini(config), LatentCodec(config.codec)
+    expected = _named(model, codec)
+    wrong = sorted(expected.keys() ^ tensors.keys())
+    wrong += [name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape]
+    if wrong:
+        raise UserError(f"{folder / WEIGHTS} does not fit its {CONFIG} ({len(wrong)} tensors, e.g. {wrong[0]}): copy both again")
+    for prefix, module in (("model.", model), ("codec.", codec)):
+        part = {n.removeprefix(prefix): t.float() for n, t in tensors.items() if n.startswith(prefix)}
+        module.load_state_dict(part, strict=True, assign=True)
+        module.eval().requires_grad_(False)
+    return model, codec
+
+
+def _named(model: nn.Module, codec: nn.Module) -> dict[str, Tensor]:
+    parts = (("model.", model), ("codec.", codec))
+    return {prefix + name: tensor for prefix, module in parts for name, tensor in module.state_dict().items()}

@@ -1,0 +1,136 @@
+"""Configurations as data: the paper's four models (Table 1) and two small ones that run on a laptop.
+
+A checkpoint carries its own configuration, so nothing here has to be repeated on a command line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mardini.errors import UserError, unknown
+
+Attention = Literal["spatio-temporal", "temporal"]
+
+
+@dataclass(frozen=True)
+class PlannerConfig:
+    """Planner ("MAR", paper section 3): ``depth`` Llama-style blocks of width ``hidden`` on low-resolution latents."""
+
+    depth: int
+    hidden: int
+    mlp: int
+    heads: int
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Generator ("DM", paper section 3): ``depth`` DiT-style blocks of width ``hidden`` on high-resolution latents.
+
+    ``attention`` is the kind of the layers that mix frames: ``spatio-temporal`` in the /ST models, ``temporal``
+    (same position, all frames) in the /T models. ``identity=False`` lets reference tokens attend to everything;
+    it exists for the ablation of Figure 6c only.
+    """
+
+    depth: int
+    hidden: int
+    mlp: int
+    heads: int
+    attention: Attention = "spatio-temporal"
+    identity: bool = True
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """Convolutional latent codec: 8x per side, ``channels`` latent channels, frame by frame.
+
+    ``fine`` and ``coarse`` are the widths of its residual trunks at 1/4 and 1/8 resolution, ``blocks`` their depth.
+    """
+
+    channels: int = 16
+    fine: int = 48
+    coarse: int = 128
+    blocks: int = 4
+
+
+@dataclass(frozen=True)
+class MarDiniConfig:
+    """A whole model.
+
+    Attributes:
+        name: preset name, or the name of a model derived from one.
+        low_ratio: side of a frame in the generator over its side in the planner. The paper does not give the
+            ratio; 4 (512 px to 128 px) is our choice.
+        frames: K, frames of a window, given ones included.
+        resolution: side in pixels the model was made for.
+        fps: frames per second it was trained at.
+    """
+
+    name: str
+    planner: PlannerConfig
+    generator: GeneratorConfig
+    codec: CodecConfig = field(default_factory=CodecConfig)
+    low_ratio: int = 4
+    frames: int = 9
+    resolution: int = 256
+    fps: float = 8.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dictionary, as stored beside the weights."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> MarDiniConfig:
+        """Inverse of :meth:`to_dict`; an unknown or missing field is a ``UserError``, never ignored."""
+        try:
+            parts = {
+                "planner": PlannerConfig(**data["planner"]),
+                "generator": GeneratorConfig(**data["generator"]),
+                "codec": CodecConfig(**data["codec"]),
+            }
+            return MarDiniConfig(**{**data, **parts})
+        except (TypeError, KeyError) as error:
+            raise UserError(f"not a MarDini configuration ({error}): use the config.json saved with the checkpoint") from error
+
+
+_SMALL = PlannerConfig(depth=8, hidden=4096, mlp=4096, heads=32)
+_LARGE = PlannerConfig(depth=16, hidden=4096, mlp=8192, heads=32)
+_ST = GeneratorConfig(depth=8, hidden=1024, mlp=4096, heads=16, attention="spatio-temporal")
+_T = dataclasses.replace(_ST, attention="temporal")
+
+PRESETS: dict[str, MarDiniConfig] = {
+    "S/ST": MarDiniConfig("S/ST", _SMALL, _ST, frames=9, resolution=512),
+    "L/ST": MarDiniConfig("L/ST", _LARGE, _ST, frames=9, resolution=512),
+    "S/T": MarDiniConfig("S/T", _SMALL, _T, frames=17, resolution=512),
+    "L/T": MarDiniConfig("L/T", _LARGE, _T, frames=17, resolution=512),
+    # Ships with the package: small enough for git and for two CPU cores. Latents of a 64 px frame are 8 x 8, so
+    # a ratio of 4 would leave the planner 2 x 2 tokens; 2 keeps it 4 x 4.
+    "nano": MarDiniConfig(
+        "nano",
+        PlannerConfig(depth=4, hidden=256, mlp=512, heads=8),
+        GeneratorConfig(depth=5, hidden=96, mlp=384, heads=3),
+        low_ratio=2,
+        resolution=64,
+        fps=24.0,
+    ),
+    # For tests.
+    "tiny": MarDiniConfig(
+        "tiny",
+        PlannerConfig(depth=2, hidden=64, mlp=128, heads=2),
+        GeneratorConfig(depth=2, hidden=32, mlp=64, heads=2),
+        CodecConfig(fine=8, coarse=16, blocks=1),
+        low_ratio=2,
+        frames=5,
+        resolution=32,
+        fps=24.0,
+    ),
+}
+
+
+def preset(name: str) -> MarDiniConfig:
+    """Configuration of a named preset; an unknown name is a ``UserError`` with the nearest one suggested."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return PRESETS[name]

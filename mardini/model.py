@@ -1,0 +1,75 @@
+"""MarDini = planner + generator + the three training losses. Read this file first.
+
+    z_low, mask  --planner-->  z_cond  --generator (every diffusion step)-->  velocity of the masked frames
+
+Frames are latents here (``mardini/vae.py`` makes them); ``mardini/pipeline.py`` goes from pixels to pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from einops import reduce
+from torch import Tensor, nn
+
+from mardini.config import MarDiniConfig
+from mardini.diffusion import STEPS, add_noise, velocity
+from mardini.generator import Generator
+from mardini.masks import MaskedFrames
+from mardini.planner import Planner, ReconstructionHead
+
+UNCONDITIONAL = 0.1
+"""Probability with which joint training replaces the plan by ``Z_uncond`` (paper section 3.3)."""
+
+
+class MarDini(nn.Module):
+    """The two networks of arXiv:2410.20280. Masks are (B, K), bool, True = masked frame."""
+
+    def __init__(self, config: MarDiniConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels = config.codec.channels
+        self.planner = Planner(config.planner, channels)
+        self.generator = Generator(config.generator, channels, config.planner.hidden)
+
+    def plan(self, z_low: Tensor, masked: MaskedFrames, time: Tensor | None = None) -> Tensor:
+        """Planning signal (B, K, h, w, hidden) of low-resolution latents (B, K, channels, h, w)."""
+        return self.planner(z_low, masked, _frame_times(z_low) if time is None else time)
+
+    def planner_loss(self, z_low: Tensor, mask: Tensor, head: ReconstructionHead) -> Tensor:
+        """Planner alone: || M z_low - M f(P(z_low masked)) ||^2, a scalar (paper equation for masked reconstruction)."""
+        return masked_mse(head(self.plan(z_low, MaskedFrames.pack(mask))), z_low, mask)
+
+    def generator_loss(self, z_high: Tensor, mask: Tensor, step: Tensor, noise: Tensor, plan_grid: tuple[int, int]) -> Tensor:
+        """Generator alone: || M v - M G(z_t, Z_uncond, t) ||^2. ``step`` is (B,), 0 to 999; ``noise`` is like ``z_high``."""
+        plan = self.generator.unconditional_plan((*z_high.shape[:2], *plan_grid, self.config.planner.hidden))
+        return self._velocity_loss(z_high, MaskedFrames.pack(mask), step, noise, plan)
+
+    def joint_loss(
+        self, z_low: Tensor, z_high: Tensor, mask: Tensor, step: Tensor, noise: Tensor, drop: Tensor
+    ) -> Tensor:
+        """Both: || M v - M G(z_t, P(z_low masked), t) ||^2, with ``Z_uncond`` as the plan where ``drop`` (B,) is True."""
+        masked = MaskedFrames.pack(mask)
+        plan = self.plan(z_low, masked)
+        plan = torch.where(drop[:, None, None, None, None], self.generator.unconditional_plan(plan.shape), plan)
+        return self._velocity_loss(z_high, masked, step, noise, plan)
+
+    def _velocity_loss(self, z: Tensor, masked: MaskedFrames, step: Tensor, noise: Tensor, plan: Tensor) -> Tensor:
+        noised = torch.where(masked.mask[:, :, None, None, None], add_noise(z, noise, step), z)
+        predicted = self.generator(noised, step + 1, plan, masked, _frame_times(z))
+        return masked_mse(predicted, velocity(z, noise, step), masked.mask)
+
+
+def masked_mse(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error over masked frames only, in float32: (B, K, ...) twice, mask (B, K) -> scalar."""
+    error = reduce((prediction.float() - target.float()) ** 2, "b k ... -> b k", "mean")
+    return (error * mask).sum() / mask.sum()
+
+
+def random_steps(batch: int, generator: torch.Generator) -> Tensor:
+    """Diffusion steps for training, uniform over 0 to 999, one in each of ``batch`` equal strata (lower variance)."""
+    offsets = torch.rand(batch, generator=generator)
+    return ((torch.randperm(batch, generator=generator) + offsets) / batch * STEPS).long().clamp(max=STEPS - 1)
+
+
+def _frame_times(z: Tensor) -> Tensor:
+    return torch.arange(z.shape[1], device=z.device, dtype=torch.float32)
