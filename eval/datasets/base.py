@@ -20,12 +20,14 @@ class Clip:
             that cannot be read.
         outputs: for datasets that come with other methods' results: method name -> loader of that
             method's *target* frames (those not given), ``uint8`` (N, H, W, 3).
+        tags: what is known of its content ("rotation", "occlusion"), to break scores down by; may be empty.
     """
 
     id: str
     source: str
     load: Callable[[], np.ndarray]
     outputs: Mapping[str, Callable[[], np.ndarray]] = field(default_factory=dict)
+    tags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,194 @@
+"""Any folder of videos or of frame folders, cut into clips of nine as DAVIS-7 is, at the size they have."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from eval.datasets.base import Clip, Dataset
+from eval.datasets.chunks import (
+    FRAMES,
+    content_hash,
+    folder_of,
+    limited,
+    natural,
+    spread,
+    starts,
+    too_short,
+    visible,
+)
+from mardini.errors import UserError
+from mardini.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, read_image, read_video
+
+FPS = 24.0
+WANTED = "videos, or with one sub-folder of frames for each video"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One video: its name, its files, how many frames it has and how to decode some of them."""
+
+    name: str
+    files: Sequence[Path]
+    frames: int
+    fps: float | None
+    cut: Callable[[int], np.ndarray]
+
+    def files_of(self, start: int) -> Sequence[Path]:
+        """The files behind the clip that begins at frame ``start``."""
+        return self.files[start : start + FRAMES] if len(self.files) > 1 else self.files
+
+
+def load(root: Path | None, *, limit: int | None = None) -> Dataset:
+    """Every video and frame folder in ``root`` and one level below, or ``root`` itself as one frame folder.
+
+    Clips are non-overlapping chunks of 9 frames from frame 0, the remainder dropped; ids are
+    ``<video>/<first frame, five digits>``. Frames keep their size; nothing is cropped. Videos are only
+    counted here (without decoding); ``clip.load()`` decodes a video once for all of its clips in a row.
+
+    Raises:
+        UserError: no such folder, nothing in it, a video that cannot be read or is too short, frame names
+            whose alphabetical order is not their numerical order, or two videos of one name.
+    """
+    root = folder_of("folder", root, WANTED)
+    decoded = functools.lru_cache(maxsize=2)(read_video)
+    sources, ignored = _sources(root, decoded)
+    if not sources:
+        raise UserError(
+            f"data root {root} holds no videos and no frames: give --data-root, a folder with {WANTED}"
+        )
+    by_name: dict[str, Source] = {}
+    for source in sources:
+        if source.name in by_name:
+            raise UserError(
+                f"{by_name[source.name].files[0]} and {source.files[0]} would both be called "
+                f"'{source.name}': rename one of them"
+            )
+        by_name[source.name] = source
+    chunks = [(by_name[name], start) for name in sorted(by_name) for start in starts(by_name[name].frames)]
+    kept = spread(chunks, limit)
+    rates = {source.fps for source in sources if source.fps}
+    notices = limited(len(kept), len(chunks))
+    if ignored:
+        notices.append(
+            f"{len(ignored)} entries of {root} are no video and no frames, and left out: {ignored[0]} ..."
+        )
+    return Dataset(
+        name="folder",
+        protocol="folder-7/v1",
+        clips=[
+            Clip(f"{source.name}/{start:05d}", source.name, functools.partial(source.cut, start))
+            for source, start in kept
+        ],
+        fingerprint=content_hash(root, (file for source, start in kept for file in source.files_of(start))),
+        fps=rates.pop() if len(rates) == 1 else FPS,
+        notices=notices,
+        root=root,
+    )
+
+
+def _sources(root: Path, decoded: Callable[[Path], np.ndarray]) -> tuple[list[Source], list[str]]:
+    """All videos below ``root``, and the names of what was found to be none."""
+    images, videos, folders, others = _sort(root)
+    if images:
+        if videos or folders:
+            raise UserError(
+                f"data root {root} holds frames beside videos or folders, so it is unclear what one video "
+                "is: put the frames into a folder of their own"
+            )
+        return [_frame_folder(root, root.name, images)], others
+    sources = [_video(file, file.stem, decoded) for file in videos]
+    for folder in folders:
+        images, videos, _, rest = _sort(folder)
+        if images:
+            if videos:
+                raise UserError(f"{folder} holds frames beside videos: put them into folders of their own")
+            sources.append(_frame_folder(folder, folder.name, images))
+        else:
+            sources += [_video(file, f"{folder.name}/{file.stem}", decoded) for file in videos]
+            if not videos:
+                others.append(folder.name)
+        others += [f"{folder.name}/{name}" for name in rest]
+    return sources, others
+
+
+def _sort(folder: Path) -> tuple[list[Path], list[Path], list[Path], list[str]]:
+    """Visible entries as images, videos, folders and the names of all others."""
+    images, videos, folders, others = [], [], [], []
+    for entry in visible(folder):
+        suffix = entry.suffix.lower()
+        if entry.is_dir():
+            folders.append(entry)
+        elif suffix in IMAGE_SUFFIXES:
+            images.append(entry)
+        elif suffix in VIDEO_SUFFIXES:
+            videos.append(entry)
+        else:
+            others.append(entry.name)
+    return images, videos, folders, others
+
+
+def _frame_folder(folder: Path, name: str, images: list[Path]) -> Source:
+    for one, other in zip(images, sorted(images, key=lambda image: natural(image.name)), strict=True):
+        if one != other:
+            raise UserError(
+                f"the frames of {folder} sort differently by name and by number ({one.name}, {other.name}): "
+                "pad the numbers with zeros"
+            )
+    if len(images) < FRAMES:
+        raise too_short(f"frame folder {folder}", len(images))
+
+    def cut(start: int) -> np.ndarray:
+        frames = [read_image(image) for image in images[start : start + FRAMES]]
+        for image, frame in zip(images[start:], frames, strict=False):
+            if frame.shape != frames[0].shape:
+                raise UserError(
+                    f"{image} is {frame.shape[1]}x{frame.shape[0]} while {images[start]} is "
+                    f"{frames[0].shape[1]}x{frames[0].shape[0]}: all frames of a video need one size"
+                )
+        return np.stack(frames)
+
+    return Source(name, images, len(images), None, cut)
+
+
+def _video(file: Path, name: str, decoded: Callable[[Path], np.ndarray]) -> Source:
+    frames, fps = probe(file)
+    if frames < FRAMES:
+        raise too_short(f"video {file}", frames)
+
+    def cut(start: int) -> np.ndarray:
+        clip = decoded(file)[start : start + FRAMES]
+        if len(clip) < FRAMES:
+            raise UserError(
+                f"{file} announces {frames} frames but cannot be decoded beyond frame {start + len(clip)}: "
+                "replace it by a whole copy, or remove it"
+            )
+        return clip.copy()
+
+    return Source(name, [file], frames, fps, cut)
+
+
+def probe(file: Path) -> tuple[int, float | None]:
+    """Number of frames of a video and its frames per second, read from its packets without decoding.
+
+    Raises:
+        UserError: the file is empty, no video, or damaged.
+    """
+    try:
+        with av.open(str(file)) as container:
+            if not container.streams.video:
+                raise UserError(f"{file} holds no video: replace it, or remove it")
+            stream = container.streams.video[0]
+            frames = sum(bool(packet.size) and not packet.is_discard for packet in container.demux(stream))
+            rate = stream.average_rate
+    except (av.FFmpegError, OSError) as error:
+        reason = "it is empty" if file.stat().st_size == 0 else f"{error.strerror or error}"
+        raise UserError(
+            f"cannot read video {file} ({reason}): replace it by a whole copy, or remove it"
+        ) from error
+    return frames, float(rate) if rate else None

@@ -1,0 +1,49 @@
+"""The embedded benchmark: procedural video with exact in-between frames, drawn when asked for."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from eval.datasets.base import Clip, Dataset
+from eval.datasets.chunks import FRAMES, spread
+from mardini.errors import UserError
+from mardini.files import sha256_of
+from mardini.synthetic import VERSION, describe, make_clip
+
+CLIPS = 16
+SIZE = (128, 128)
+FIRST_SEED = 10_000_000  # training draws its seeds below this
+SEEDS_EACH = 100_000
+
+
+def load(root: Path | None = None, *, limit: int | None = None, seed: int = 0) -> Dataset:
+    """``limit`` clips (default 16) of ``uint8`` (9, 128, 128, 3); ids ``synth/<number, five digits>``.
+
+    Clip ``i`` is ``make_clip(10_000_000 + 100_000 * seed + i)``: sets of different ``seed`` share no clip,
+    and none is ever seen in training. A larger ``limit`` adds clips and keeps the others.
+
+    Raises:
+        UserError: a data root is given, or ``limit`` or ``seed`` is out of range.
+    """
+    if root is not None:
+        raise UserError("dataset 'synthetic' is generated: leave out --data-root, or choose --dataset folder")
+    if seed < 0:
+        raise UserError(f"seed {seed} is negative: give 0 or more")
+    count = CLIPS if limit is None else limit
+    if count > SEEDS_EACH:
+        raise UserError(f"a limit of {count} clips is too many: one seed gives up to {SEEDS_EACH}")
+    first = FIRST_SEED + SEEDS_EACH * seed
+    clips = [_clip(number, first + number) for number in spread(range(count), limit)]
+    return Dataset(
+        name="synthetic",
+        protocol="synthetic-7/v1",
+        clips=clips,
+        fingerprint=sha256_of(["synthetic-7/v1", VERSION, str(first), str(count), str(SIZE), str(FRAMES)]),
+    )
+
+
+def _clip(number: int, seed: int) -> Clip:
+    name = f"synth/{number:05d}"
+    draw = functools.partial(make_clip, seed, frames=FRAMES, size=SIZE)
+    return Clip(name, name, draw, tags=frozenset(describe(seed)))
