@@ -1,0 +1,200 @@
+"""The metrics by name. ``build_metrics`` turns names into a ``MetricSet``; see ``base`` for what a metric is.
+
+Importing this package is cheap: networks and their libraries are loaded when a score is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mardini.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from eval.metrics.base import FrameMetric, SetMetric
+    from eval.metrics.collection import MetricSet
+
+RANDOM = "_random"  # ends the name of every metric whose detector has random weights
+FEATURES = ("pretrained", "random")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A metric that can be asked for: a line of description, the weight file it needs, how to make it.
+
+    ``make(path, device)`` takes the verified weight file (``None``: random weights, or no detector at all).
+    """
+
+    description: str
+    weight: str | None
+    make: Callable[[Path | None, str], FrameMetric | SetMetric]
+
+
+def _psnr(path: Path | None, device: str) -> FrameMetric:
+    from eval.metrics.pixel import PSNR
+
+    return PSNR()
+
+
+def _psnr_clip(path: Path | None, device: str) -> FrameMetric:
+    from eval.metrics.pixel import ClipPSNR
+
+    return ClipPSNR()
+
+
+def _ssim(name: str, shifted: bool) -> Callable[[Path | None, str], FrameMetric]:
+    def make(path: Path | None, device: str) -> FrameMetric:
+        from eval.metrics.pixel import SSIM
+
+        return SSIM(name, shifted)
+
+    return make
+
+
+def _lpips(net: str) -> Callable[[Path | None, str], FrameMetric]:
+    def make(path: Path | None, device: str) -> FrameMetric:
+        from eval.metrics.lpips import LPIPS
+
+        return LPIPS(net, path, device)
+
+    return make
+
+
+def _fid(path: Path | None, device: str) -> SetMetric:
+    from eval.metrics.detectors import FID
+
+    return FID(path, device)
+
+
+def _fvd(styleganv: bool) -> Callable[[Path | None, str], SetMetric]:
+    def make(path: Path | None, device: str) -> SetMetric:
+        from eval.metrics.detectors import FVD
+
+        return FVD(path, device, styleganv=styleganv)
+
+    return make
+
+
+METRICS: dict[str, Entry] = {
+    "psnr": Entry("PSNR of the middle frame and mean over frames, dB", None, _psnr),
+    "psnr_clip": Entry("PSNR from the error pooled over a clip's generated frames, dB", None, _psnr_clip),
+    "ssim_vidim": Entry("SSIM, Gaussian 11/1.5 on [-1, 1], L = 2", None, _ssim("ssim_vidim", shifted=True)),
+    "ssim_std": Entry("SSIM, Gaussian 11/1.5 on [0, 1], L = 1", None, _ssim("ssim_std", shifted=False)),
+    "lpips_alex": Entry("LPIPS v0.1, AlexNet", "alexnet", _lpips("alex")),
+    "lpips_vgg": Entry("LPIPS v0.1, VGG-16", "vgg16", _lpips("vgg")),
+    "lpips_squeeze": Entry("LPIPS v0.1, SqueezeNet 1.1", "squeezenet", _lpips("squeeze")),
+    "fid": Entry("FID of generated frames (pytorch-fid's convention)", "inception", _fid),
+    "fvd": Entry("FVD of whole clips, VideoGPT's I3D, ddof 1", "i3d", _fvd(styleganv=False)),
+    "fvd_styleganv": Entry("FVD, StyleGAN-V's I3D file, ddof 0", "i3d_torchscript", _fvd(styleganv=True)),
+}
+
+# Short names for the usual choice of a family.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "psnr": ("psnr", "psnr_clip"),
+    "ssim": ("ssim_vidim", "ssim_std"),
+    "lpips": ("lpips_alex",),
+}
+
+DEFAULT: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "fvd")
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A metric of the default set that this run goes without: its columns, and one sentence on why."""
+
+    metric: str
+    columns: tuple[str, ...]
+    sentence: str
+
+
+def expand(names: Sequence[str], features: str) -> list[tuple[str, bool]]:
+    """Metric names and families to (name in ``METRICS``, with random weights) pairs, each once, in order.
+
+    ``features`` is ``pretrained`` or ``random``; a name ending in ``_random`` means random weights anyway.
+    Raises ``UserError`` for an unknown name (did you mean ...) and for an empty list.
+    """
+    if features not in FEATURES:
+        raise unknown("kind of features", features, FEATURES)
+    chosen: dict[tuple[str, bool], None] = {}
+    for asked in names:
+        name = asked.removesuffix(RANDOM)
+        if name not in METRICS and name not in FAMILIES:
+            raise unknown("metric", asked, {*METRICS, *FAMILIES})
+        for member in FAMILIES.get(name, (name,)):
+            detector = METRICS[member].weight is not None
+            if asked != name and not detector:
+                raise UserError(f"unknown metric '{asked}': {name} has no random weights, ask for {name}")
+            chosen[member, detector and (features == "random" or asked != name)] = None
+    if not chosen:
+        raise UserError(f"no metric was named: choose from {', '.join(sorted({*METRICS, *FAMILIES}))}")
+    return list(chosen)
+
+
+def build_metrics(
+    names: Sequence[str] | None = None,
+    features: str = "pretrained",
+    weights_dir: Path | None = None,
+    device: str = "cpu",
+    *,
+    frames: int | None = None,
+    size: tuple[int, int] | None = None,
+    progress: bool = True,
+) -> MetricSet:
+    """The metrics to compute, with every weight file found (or fetched) and verified, no network loaded yet.
+
+    Args:
+        names: metrics or families as the user gave them; ``None``: the default set, in which a metric
+            whose weights cannot be had is left out and listed in ``MetricSet.missing``.
+        features: ``pretrained``, or ``random`` for seeded random detectors under other names.
+        weights_dir: folder to look in first, and to download into.
+        device: where detectors run.
+        frames, size: frames per clip and (height, width), where known, to refuse early what cannot be scored.
+        progress: show download progress on stderr.
+
+    Raises:
+        UserError: unknown name; a named metric cannot be had: one line for each missing file; a clip too
+            short or too small; a weight file with a wrong hash.
+    """
+    from eval.metrics.collection import MetricSet
+    from eval.weights import availability
+
+    chosen = expand(DEFAULT if names is None else names, features)
+    needed = [w for name, random in chosen if not random and (w := METRICS[name].weight) is not None]
+    weights = availability(needed, weights_dir, progress=progress)
+    lacking = [found.sentence for found in weights.values() if found.path is None]
+    if names is not None and lacking:
+        raise UserError("\n".join(lacking))
+    built: list[FrameMetric | SetMetric] = []
+    missing: list[Missing] = []
+    for name, random in chosen:
+        entry = METRICS[name]
+        found = None if random or entry.weight is None else weights[entry.weight]
+        metric = entry.make(found.path if found else None, device)
+        sentence = found.sentence if found else ""
+        sentence = sentence or _too_small(metric, frames, size)
+        if not sentence:
+            built.append(metric)
+        elif names is not None:
+            raise UserError(sentence)
+        else:
+            missing.append(Missing(name, tuple(name + suffix for suffix in metric.suffixes), sentence))
+    return MetricSet(built, missing)
+
+
+def _too_small(metric: FrameMetric | SetMetric, frames: int | None, size: tuple[int, int] | None) -> str:
+    """One sentence on why clips of this many frames of this size cannot be scored; empty where they can."""
+    least = getattr(metric, "min_frames", 1)
+    if frames is not None and frames < least:
+        return (
+            f"{metric.name} needs clips of at least {least} frames, these have {frames}: "
+            "use longer clips or choose other --metrics"
+        )
+    least = getattr(metric, "min_size", 1)
+    if size is not None and min(size) < least:
+        return (
+            f"{metric.name} needs frames of at least {least}x{least} pixels, these have {size[1]}x{size[0]}: "
+            "use larger frames or choose other --metrics"
+        )
+    return ""

@@ -1,0 +1,1 @@
+"""Detector networks, written here so that their weights are the only thing taken from elsewhere."""

@@ -1,0 +1,130 @@
+"""What a metric is: a score of every generated frame, or a distance between two sets of features.
+
+Frames are ``uint8`` RGB of shape (T, H, W, 3) everywhere. Metrics see one clip at a time, so a score depends
+neither on the batch size nor on the order of the clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from mardini.errors import UserError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a result table.
+
+    Attributes:
+        name: ``ssim_vidim_mid``; detectors with random weights have ``_random`` in it.
+        metric: name of the metric it comes from, e.g. ``ssim_vidim``.
+        kind: ``clip`` (a mean of per-clip scores) or ``set`` (one distance over all clips).
+        higher_is_better: direction of better scores.
+        decimals: digits to print after the point.
+        version: of the metric's code; it changes whenever a score could.
+        variant: everything that defines the number (window, range, net, resize, ddof ...), for the record.
+        weights: file name -> SHA-256 of the weights it is computed with.
+    """
+
+    name: str
+    metric: str
+    kind: str
+    higher_is_better: bool
+    decimals: int
+    version: str
+    variant: Mapping[str, Any]
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+
+class Pair:
+    """The generated frames of a clip and the true ones; what several metrics need is computed once.
+
+    Raises ``UserError`` unless both are ``uint8`` arrays of one shape (T, H, W, 3).
+    """
+
+    def __init__(self, prediction: np.ndarray, reference: np.ndarray) -> None:
+        for name, frames in (("prediction", prediction), ("reference", reference)):
+            if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+                raise UserError(
+                    f"{name} frames must be uint8 RGB of shape (T, H, W, 3), got {frames.dtype} of shape "
+                    f"{frames.shape}: convert them first"
+                )
+        if prediction.shape != reference.shape:
+            raise UserError(
+                f"prediction of shape {prediction.shape} does not match the reference's {reference.shape}: "
+                "give as many frames of the same size"
+            )
+        self.prediction, self.reference = prediction, reference
+
+    @cached_property
+    def squared_error(self) -> np.ndarray:
+        """Mean squared error of each frame over pixels and channels, in grey levels squared: (T,)."""
+        difference = self.prediction.astype(np.int32) - self.reference
+        return np.square(difference).mean(axis=(1, 2, 3), dtype=np.float64)
+
+    @cached_property
+    def moments(self) -> list[Any]:
+        """SSIM's windowed moments of each frame (``pixel.Moments``), on the [0, 1] scale."""
+        from eval.metrics.pixel import window_moments
+
+        return [window_moments(a, b) for a, b in zip(self.prediction, self.reference, strict=True)]
+
+
+class FrameMetric(Protocol):
+    """Scores every generated frame by itself; a clip's row of scores becomes columns through ``forms``."""
+
+    name: str
+    row: str  # what the per-frame values are called in the per-clip rows
+    version: str
+    variant: Mapping[str, Any]
+    weights: Sequence[str]  # names in eval.weights.WEIGHTS; empty for pixel metrics and random weights
+    higher_is_better: bool
+    decimals: int
+    suffixes: tuple[str, ...]  # of its columns, as ``forms`` returns them
+
+    def __call__(self, pair: Pair) -> np.ndarray:
+        """One value a frame: float64 (T,)."""
+        ...
+
+    def forms(self, values: np.ndarray, middle: int) -> dict[str, float]:
+        """From a clip's (T,) values, ``middle`` being the middle frame's place among them, to its scores.
+
+        Keys are ``suffixes``: ``_mid`` (middle frame), ``_all`` (mean over the generated frames), or ``""``.
+        """
+        ...
+
+
+class SetMetric(Protocol):
+    """A distance between the features of all generated and all true clips."""
+
+    name: str
+    version: str
+    variant: Mapping[str, Any]
+    weights: Sequence[str]
+    higher_is_better: bool
+    decimals: int
+    detector: str  # key of its features
+    suffixes: tuple[str, ...]  # of its columns; each names the features it uses: detector + suffix
+    min_frames: int
+    min_clips: int
+
+    def features(self, frames: np.ndarray, targets: Sequence[int], middle: int) -> dict[str, np.ndarray]:
+        """Features of one whole clip (T, H, W, 3): key (detector + suffix) -> float32 (M, D).
+
+        ``targets`` are the indices of the generated frames, ``middle`` the index of the middle one.
+        """
+        ...
+
+    def distance(self, a: np.ndarray, b: np.ndarray) -> float:
+        """Distance between two feature sets (N, D), in float64."""
+        ...
+
+
+def middle_and_mean(values: np.ndarray, middle: int) -> dict[str, float]:
+    """The two forms of VIDIM-Bench: the middle frame's score, and the mean over the generated frames."""
+    return {"_mid": float(values[middle]), "_all": float(np.mean(values))}

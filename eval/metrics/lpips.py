@@ -1,0 +1,144 @@
+"""LPIPS v0.1 (Zhang et al. 2018, arXiv:1801.03924) through the authors' package ``lpips``.
+
+The package brings the linear layers; the backbone's ImageNet weights are loaded by us, checked by hash, so
+nothing is downloaded behind the user's back. Frames go in at their own size: the score depends on it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eval.metrics.base import Pair, middle_and_mean
+from mardini.errors import UserError
+from mardini.files import sha256
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+# The linear layers in the package, version 0.1.
+LINEAR_SHA256 = {
+    "alex": "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+    "vgg": "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+    "squeeze": "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+}
+SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}  # pixels, below which a layer has no output
+BACKBONE = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet"}
+
+
+class LPIPS:
+    """LPIPS of each frame with one of the backbones ``alex``, ``vgg`` and ``squeeze``.
+
+    Args:
+        net: the backbone.
+        backbone: its verified weight file; ``None``: seeded random weights, and ``_random`` in the name.
+        device: where to run.
+    """
+
+    version = "1"
+    higher_is_better = False
+    decimals = 4
+    suffixes = ("_mid", "_all")
+
+    def __init__(self, net: str, backbone: Path | None, device: str = "cpu") -> None:
+        self.net, self.backbone, self.device = net, backbone, device
+        self.name = self.row = f"lpips_{net}" + ("" if backbone else "_random")
+        self.weights = (BACKBONE[net],) if backbone else ()
+        self.min_size = SMALLEST[net]
+        self.variant = {
+            "package": "lpips",
+            "version": "0.1",
+            "net": net,
+            "input": "RGB in [-1, 1], no resize",
+            "weights": f"ImageNet, linear {LINEAR_SHA256[net][:8]}" if backbone else "seeded random",
+        }
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """Loaded on first use: importing torchvision takes seconds."""
+        return load_lpips(self.net, self.backbone).to(self.device)
+
+    def __call__(self, pair: Pair) -> np.ndarray:
+        import torch
+
+        height, width = pair.reference.shape[1:3]
+        if min(height, width) < self.min_size:
+            raise UserError(
+                f"LPIPS with {self.net} needs frames of at least {self.min_size}x{self.min_size} pixels, got "
+                f"{width}x{height}: score larger frames or leave lpips out of --metrics"
+            )
+        with torch.inference_mode():
+            values = self.network(self._scaled(pair.prediction), self._scaled(pair.reference))
+        return values.reshape(-1).double().cpu().numpy()
+
+    def _scaled(self, frames: np.ndarray) -> torch.Tensor:
+        import torch
+
+        x = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
+        return x.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    def forms(self, values: np.ndarray, middle: int) -> dict[str, float]:
+        return middle_and_mean(values, middle)
+
+
+def load_lpips(net: str, backbone: Path | None) -> nn.Module:
+    """The ``lpips`` package's network in evaluation mode; ``backbone`` as in ``LPIPS``.
+
+    Raises:
+        UserError: the installed package brings other linear layers than version 0.1's.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchvision deprecates the argument the package uses
+        import lpips as package
+
+        network = package.LPIPS(pretrained=False, net=net, pnet_rand=True, verbose=False)
+    if backbone is None:
+        randomize_lpips(network)
+    else:
+        import torch
+
+        _load_backbone(network.net, torch.load(backbone, map_location="cpu", weights_only=True))
+        linear = Path(package.__file__).parent / "weights" / "v0.1" / f"{net}.pth"
+        if sha256(linear) != LINEAR_SHA256[net]:
+            raise UserError(f"{linear} is not LPIPS v0.1 for {net}: reinstall the package lpips 0.1.4")
+        _load_linear(network, torch.load(linear, map_location="cpu", weights_only=True))
+    return network.eval().requires_grad_(False)
+
+
+def randomize_lpips(network: nn.Module, seed: int = 0) -> None:
+    """Seeded He-normal backbone and linear layers drawn from [0, 1): the trained ones are non-negative too."""
+    import torch
+
+    from eval.networks.initialize import randomize
+
+    randomize(network.net, seed)  # type: ignore[arg-type]
+    random = np.random.default_rng(seed + 1)
+    with torch.no_grad():
+        for layer in network.lins:  # type: ignore[union-attr]
+            weight = layer.model[-1].weight
+            weight.copy_(torch.from_numpy(random.random(tuple(weight.shape), dtype=np.float32)))
+
+
+def _load_backbone(trunk: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    """Torchvision's ``features.<i>.*`` into the package's ``slice<k>.<i>.*``; the classifier is not used."""
+    wanted = trunk.state_dict()
+    trunk.load_state_dict({name: state["features." + name.split(".", 1)[1]] for name in wanted}, strict=True)
+    used = {"features." + name.split(".", 1)[1] for name in wanted}
+    surplus = [name for name in state if name not in used and not name.startswith("classifier.")]
+    if surplus:
+        raise UserError(f"the backbone file holds unknown layers ({', '.join(surplus[:3])}): fetch it again")
+
+
+def _load_linear(network: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    """``lin<k>.model.1.weight`` into each linear layer, strictly."""
+    layers = list(network.lins)  # type: ignore[arg-type]
+    if set(state) != {f"lin{k}.model.1.weight" for k in range(len(layers))}:
+        raise UserError("the lpips package brings unknown linear layers: reinstall lpips 0.1.4")
+    for k, layer in enumerate(layers):
+        layer.model[-1].load_state_dict({"weight": state[f"lin{k}.model.1.weight"]}, strict=True)

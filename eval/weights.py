@@ -1,0 +1,263 @@
+"""Pretrained weight files: one table of names, addresses and hashes, and where they are looked for.
+
+Order: the folder given (``--weights-dir``), the folder in ``MARDINI_WEIGHTS``, the user cache
+(``$XDG_CACHE_HOME/mardini/weights``, by default ``~/.cache/mardini/weights``), then a download into the
+first of these folders that is set. ``MARDINI_OFFLINE=1`` forbids downloads. No file is used before its
+SHA-256 matched.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mardini.download import DownloadError, download
+from mardini.errors import UserError, unknown
+from mardini.files import sha256
+
+TORCH = "https://download.pytorch.org/models/"
+GITHUB = "https://github.com/"
+HUGGING_FACE = "https://huggingface.co/"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One weight file.
+
+    Attributes:
+        name: how the code calls it.
+        file: file name on disk.
+        sha256: of its bytes.
+        megabytes: size, rounded.
+        urls: addresses, tried in order; all must give the same bytes.
+        licence: what is known of its terms.
+        metrics: names of the metrics that need it.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    megabytes: int
+    urls: tuple[str, ...]
+    licence: str
+    metrics: tuple[str, ...]
+
+
+WEIGHTS: dict[str, Weight] = {
+    weight.name: weight
+    for weight in (
+        Weight(
+            "inception",
+            "pt_inception-2015-12-05-6726825d.pth",
+            "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+            96,
+            (
+                GITHUB + "mseitzer/pytorch-fid/releases/download/fid_weights/"
+                "pt_inception-2015-12-05-6726825d.pth",
+                GITHUB + "toshas/torch-fidelity/releases/download/v0.2.0/"
+                "weights-inception-2015-12-05-6726825d.pth",
+            ),
+            "Apache-2.0 (TensorFlow graph, ported by pytorch-fid)",
+            ("fid",),
+        ),
+        Weight(
+            "i3d",
+            "i3d_pretrained_400.pt",
+            "55095f049e706479d48e221adcdb145b2b9dc930ba28b081ed72367ffaa32343",
+            51,
+            (
+                GITHUB + "songweige/TATS/raw/main/tats/fvd/i3d_pretrained_400.pt",
+                GITHUB + "npurson/fid-metrics/releases/download/v1.0/i3d_pretrained_400.pt",
+                GITHUB + "bytedance/pv3d/releases/download/v1.0.0/i3d_pretrained_400.pt",
+                "https://drive.google.com/uc?export=download&id=1mQK8KD8G6UWRa5t87SRMm5PVXtlpneJT",
+            ),
+            "MIT (VideoGPT); trained by DeepMind on Kinetics-400",
+            ("fvd",),
+        ),
+        Weight(
+            "i3d_torchscript",
+            "i3d_torchscript.pt",
+            "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2",
+            51,
+            (
+                "https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1",
+                HUGGING_FACE + "flateon/FVD-I3D-torchscript/resolve/main/i3d_torchscript.pt",
+                HUGGING_FACE + "ByteDance/LatentSync-1.6/resolve/main/auxiliary/i3d_torchscript.pt",
+            ),
+            "not stated (StyleGAN-V, non-commercial code)",
+            ("fvd_styleganv",),
+        ),
+        Weight(
+            "alexnet",
+            "alexnet-owt-7be5be79.pth",
+            "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            244,
+            (TORCH + "alexnet-owt-7be5be79.pth",),
+            "BSD-3-Clause (torchvision); trained on ImageNet",
+            ("lpips_alex",),
+        ),
+        Weight(
+            "vgg16",
+            "vgg16-397923af.pth",
+            "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            553,
+            (TORCH + "vgg16-397923af.pth",),
+            "BSD-3-Clause (torchvision); trained on ImageNet",
+            ("lpips_vgg",),
+        ),
+        Weight(
+            "squeezenet",
+            "squeezenet1_1-b8a52dc0.pth",
+            "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+            5,
+            (TORCH + "squeezenet1_1-b8a52dc0.pth",),
+            "BSD-3-Clause (torchvision); trained on ImageNet",
+            ("lpips_squeeze",),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a weight file can be used: ``path`` of the verified file, or one sentence on how to get it."""
+
+    weight: Weight
+    path: Path | None
+    sentence: str = ""
+
+
+def folders(weights_dir: Path | None = None) -> list[Path]:
+    """Folders that are searched, in order; the first one receives downloads."""
+    given = [Path(weights_dir)] if weights_dir else []
+    if from_environment := os.environ.get("MARDINI_WEIGHTS"):
+        given.append(Path(from_environment).expanduser())
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return [*given, Path(cache) / "mardini" / "weights"]
+
+
+def offline() -> bool:
+    """Whether ``MARDINI_OFFLINE`` forbids downloads."""
+    return os.environ.get("MARDINI_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def find_weights(name: str, weights_dir: Path | None = None) -> Path | None:
+    """Path of the named weight file with the right hash, or ``None`` where no folder holds it.
+
+    Raises:
+        UserError: unknown name, or the first file found under the name has another hash.
+    """
+    weight = _lookup(name)
+    for folder in folders(weights_dir):
+        path = folder / weight.file
+        if path.is_file():
+            status = path.stat()
+            found = _hash(path.resolve(), status.st_size, status.st_mtime_ns)
+            if found != weight.sha256:
+                raise UserError(
+                    f"{path} has SHA-256 {found}, but {weight.file} must have {weight.sha256}: delete it and "
+                    "run python -m eval weights to fetch it again"
+                )
+            return path
+    return None
+
+
+def fetch(name: str, weights_dir: Path | None = None, *, progress: bool = True) -> Path:
+    """Path of the named weight file, downloaded if no folder holds it.
+
+    Raises:
+        DownloadError: no address gave the file.
+        UserError: a file with another hash is there, or downloads are forbidden (``MARDINI_OFFLINE``).
+    """
+    weight = _lookup(name)
+    if (path := find_weights(name, weights_dir)) is not None:
+        return path
+    if offline():
+        raise UserError(
+            f"{weight.file} is not here and MARDINI_OFFLINE forbids downloads: {_remedy(weight, weights_dir)}"
+        )
+    return download(
+        weight.urls, folders(weights_dir)[0] / weight.file, sha256=weight.sha256, progress=progress
+    )
+
+
+def availability(
+    names: Iterable[str], weights_dir: Path | None = None, *, download: bool = True, progress: bool = True
+) -> dict[str, Availability]:
+    """For each named weight file: its verified path, or one sentence on what to get from where to where.
+
+    With ``download`` missing files are fetched; after one address that no server answers the rest is not
+    tried, so a machine without a network gets its answer in seconds. A file with a wrong hash raises.
+    """
+    result: dict[str, Availability] = {}
+    reachable = True
+    for name in dict.fromkeys(names):
+        weight, reason = _lookup(name), ""
+        path = find_weights(name, weights_dir)
+        if path is None and not download:
+            reason = "not on this machine"
+        elif path is None and offline():
+            reason = "MARDINI_OFFLINE forbids downloads"
+        elif path is None and not reachable:
+            reason = "the network cannot be reached"
+        elif path is None:
+            try:
+                path = fetch(name, weights_dir, progress=progress)
+            except DownloadError as error:
+                reachable = reachable and not error.unreachable
+                reason = "the network cannot be reached" if error.unreachable else str(error)
+        sentence = "" if path else f"{weight.file} is missing ({reason}): {_remedy(weight, weights_dir)}"
+        result[name] = Availability(weight, path, sentence)
+    return result
+
+
+def rows(weights_dir: Path | None = None) -> list[dict[str, str]]:
+    """The table for ``python -m eval weights``: one row a file, with what is on this machine. No download.
+
+    Keys: file, metrics, MB, sha256, licence, url, here (the path, ``missing`` or ``wrong hash: <path>``).
+    """
+    table = []
+    for weight in WEIGHTS.values():
+        try:
+            path = find_weights(weight.name, weights_dir)
+            here = str(path) if path else "missing"
+        except UserError as error:
+            here = f"wrong hash: {str(error).split(' has SHA-256', 1)[0]}"
+        table.append(
+            {
+                "file": weight.file,
+                "metrics": ", ".join(weight.metrics),
+                "MB": str(weight.megabytes),
+                "sha256": weight.sha256,
+                "licence": weight.licence,
+                "url": weight.urls[0],
+                "here": here,
+            }
+        )
+    return table
+
+
+def fetch_all(
+    names: Sequence[str] | None = None, weights_dir: Path | None = None, *, progress: bool = True
+) -> dict[str, Availability]:
+    """Fetch the named weight files (default: all), trying every file even if one fails."""
+    return availability(names or list(WEIGHTS), weights_dir, progress=progress)
+
+
+def _lookup(name: str) -> Weight:
+    if name not in WEIGHTS:
+        raise unknown("weight file", name, WEIGHTS)
+    return WEIGHTS[name]
+
+
+def _remedy(weight: Weight, weights_dir: Path | None) -> str:
+    return f"get {weight.urls[0]} and put it into {folders(weights_dir)[0]}"
+
+
+@functools.lru_cache(maxsize=64)
+def _hash(path: Path, size: int, modified: int) -> str:
+    """Hash of a file, remembered until its size or time of change differs."""
+    return sha256(path)
