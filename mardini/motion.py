@@ -6,19 +6,22 @@ coordinates of the same unit around its own centre.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
+from mardini.textures import pick
+
 FOCAL = 1.3  # of the camera that sees tilted layers, in frame sides
-PROFILES = ("constant", "accelerating", "decelerating", "easing")
+PROFILES = {"constant": 0.4, "accelerating": 0.22, "decelerating": 0.22, "easing": 0.16}  # and how often
 
 Vector = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Wave:
-    """One travelling sine of a non-rigid motion: ``amplitude * sin(2 pi frequency.q + phase + turn * progress)``.
+    """One travelling sine of non-rigid motion: ``amplitude * sin(2 pi frequency.q + phase + turn progress)``.
 
     Lengths in frame sides, ``frequency`` in cycles per frame side, ``phase`` and ``turn`` in radians.
     """
@@ -50,49 +53,51 @@ class Motion:
     profile: str = "constant"
     ease: float = 0.0
 
-    def progress(self, time: float) -> float:
-        """How much of the motion is done at ``time``: 0 at 0, 1 at 1, increasing."""
+    def progress(self, times: np.ndarray) -> np.ndarray:
+        """How much of the motion is done at ``times`` (T,): 0 at 0, 1 at 1, increasing."""
         match self.profile:
             case "accelerating":
-                eased = time**2
+                eased = times**2
             case "decelerating":
-                eased = 1 - (1 - time) ** 2
+                eased = 1 - (1 - times) ** 2
             case "easing":
-                eased = time * time * (3 - 2 * time)
+                eased = times * times * (3 - 2 * times)
             case _:
-                eased = time
-        return (1 - self.ease) * time + self.ease * eased
+                eased = times
+        return (1 - self.ease) * times + self.ease * eased
 
-    def centre(self, time: float) -> np.ndarray:
-        """Centre of the layer at ``time``, float64 (2,), by de Casteljau's construction."""
-        points, done = np.array(self.path), self.progress(time)
+    def centres(self, times: np.ndarray) -> np.ndarray:
+        """Centre of the layer at ``times`` (T,): float64 (T, 2), by de Casteljau's construction."""
+        done = self.progress(times)[:, None]
+        points = [np.broadcast_to(np.array(point), (len(done), 2)) for point in self.path]
         while len(points) > 1:
-            points = (1 - done) * points[:-1] + done * points[1:]
+            points = [(1 - done) * one + done * other for one, other in itertools.pairwise(points)]
         return points[0]
 
-    def matrix(self, time: float) -> np.ndarray:
-        """Homography from layer to frame coordinates at ``time``, float64 (3, 3)."""
-        done = self.progress(time)
-        angle = self.angles[0] + done * (self.angles[1] - self.angles[0])
-        scale = np.exp(self.zooms[0] + done * (self.zooms[1] - self.zooms[0]))
-        about_x, about_y = (np.array(self.tilts[0]) * (1 - done) + np.array(self.tilts[1]) * done).tolist()
+    def matrices(self, times: np.ndarray) -> np.ndarray:
+        """Homographies from layer to frame coordinates at ``times`` (T,): float64 (T, 3, 3)."""
+        done = self.progress(times)
+        first = np.array([self.angles[0], self.zooms[0], *self.tilts[0]])
+        last = np.array([self.angles[1], self.zooms[1], *self.tilts[1]])
+        angle, zoom, about_x, about_y = np.outer(1 - done, first).T + np.outer(done, last).T
+        cos, sin = np.exp(zoom) * np.cos(angle), np.exp(zoom) * np.sin(angle)
         cx, sx, cy, sy = np.cos(about_x), np.sin(about_x), np.cos(about_y), np.sin(about_y)
-        tilt = np.array([[cy, sx * sy, 0], [0, cx, 0], [-sy / FOCAL, sx * cy / FOCAL, 1]])
-        cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-        turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-        move = np.eye(3)
-        move[:2, 2] = self.centre(time)
-        return move @ tilt @ turn
+        # the layer is turned and scaled in its plane, leant about x and y, seen by a pinhole camera, moved
+        tilt, turn = np.zeros((2, len(done), 3, 3))
+        tilt[:, 0, 0], tilt[:, 0, 1], tilt[:, 1, 1] = cy, sx * sy, cx
+        tilt[:, 2, 0], tilt[:, 2, 1], tilt[:, 2, 2] = -sy / FOCAL, sx * cy / FOCAL, 1
+        turn[:, 0, 0], turn[:, 0, 1], turn[:, 1, 0], turn[:, 1, 1], turn[:, 2, 2] = cos, -sin, sin, cos, 1
+        seen = tilt @ turn
+        seen[:, :2] += self.centres(times)[:, :, None] * seen[:, 2:]
+        return seen
 
-    def displacement(self, points: np.ndarray, time: float) -> np.ndarray:
-        """Non-rigid shift at layer coordinates ``points`` (..., 2): where in the texture to look, minus the point."""
-        done = self.progress(time)
+    def displacement(self, points: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Non-rigid shift at layer coordinates ``points`` (T, ..., 2), to the texture seen there."""
+        done = self.progress(times).reshape(-1, *[1] * (points.ndim - 2))
         shift = np.zeros_like(points)
         for wave in self.waves:
-            angle = points @ (2 * np.pi * np.array(wave.frequency, points.dtype)) + (
-                wave.phase + wave.turn * done
-            )
-            shift += np.sin(angle)[..., None] * np.array(wave.amplitude, points.dtype)
+            angle = 2 * np.pi * (points @ np.array(wave.frequency)) + (wave.phase + wave.turn * done)
+            shift += np.sin(angle)[..., None] * np.array(wave.amplitude)
         return shift
 
     @property
@@ -126,17 +131,16 @@ class Motion:
         """Largest distance of the path from the chord between its ends."""
         chord = np.array(self.path[-1]) - np.array(self.path[0])
         normal = np.array([-chord[1], chord[0]]) / max(np.hypot(*chord), 1e-9)
-        times = np.linspace(0, 1, 17)
-        return max(abs(float((self.centre(time) - self.path[0]) @ normal)) for time in times)
+        return float(np.abs((self.centres(np.linspace(0, 1, 17)) - self.path[0]) @ normal).max())
 
 
 def draw_travel(rng: np.random.Generator) -> float:
-    """Total displacement over a clip, in frame sides: about DAVIS's over 9 frames, a few still, a few large."""
+    """Total displacement over a clip, in frame sides: like DAVIS's over 9 frames, a few large."""
     kind = rng.uniform()
     if kind < 0.1:
         return rng.uniform(0, 0.02)
     if kind < 0.92:
-        return float(np.exp(rng.uniform(np.log(0.02), np.log(0.35))))
+        return float(np.exp(rng.uniform(np.log(0.025), np.log(0.35))))
     return rng.uniform(0.35, 0.6)
 
 
@@ -168,7 +172,7 @@ def draw_motion(
         zooms=(-scale / 2, scale / 2),
         tilts=((float(lean[0, 0]), float(lean[0, 1])), (float(lean[1, 0]), float(lean[1, 1]))),
         waves=_draw_waves(rng, radius, strength) if waves else (),
-        profile=str(rng.choice(PROFILES, p=[0.4, 0.22, 0.22, 0.16])),
+        profile=pick(rng, PROFILES),
         ease=rng.uniform(0.5, 1),
     )
 
@@ -185,7 +189,7 @@ def _draw_waves(rng: np.random.Generator, radius: float, strength: float) -> tup
                 amplitude=(float(amplitude * np.cos(push)), float(amplitude * np.sin(push))),
                 frequency=(float(cycles * np.cos(direction)), float(cycles * np.sin(direction))),
                 phase=float(rng.uniform(0, 2 * np.pi)),
-                turn=float(rng.choice([-1, 1]) * rng.uniform(0.8, 3.5)),
+                turn=float((-1, 1)[rng.integers(2)] * rng.uniform(0.8, 3.5)),
             )
         )
     return tuple(waves)
