@@ -7,12 +7,14 @@ their order.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from mardini.errors import UserError
 from mardini.files import sha256_of
 
 
@@ -84,7 +86,21 @@ def fill_gaps(task: Task, between: Between) -> np.ndarray:
     """
     known = sorted(task.given)
     clip = np.stack([task.given[neighbours(known, i)[0]] for i in range(task.frames)])
-    for left, right in zip(known, known[1:], strict=False):
+    for left, right in itertools.pairwise(known):
         if right - left > 1:
             clip[left + 1 : right] = between(task.given[left], task.given[right], right - left - 1)
     return clip
+
+
+def keep_given(name: str, task: Task, output: np.ndarray) -> np.ndarray:
+    """A system's output with the given frames put back exactly; refuses a wrong shape or type."""
+    first = next(iter(task.given.values()))
+    if output.dtype != np.uint8 or output.shape != (task.frames, *first.shape):
+        raise UserError(
+            f"system '{name}' gave {output.dtype} of shape {output.shape} for clip '{task.clip_id}': "
+            f"it must give uint8 of shape {(task.frames, *first.shape)}"
+        )
+    frames = output.copy()
+    for index, frame in task.given.items():
+        frames[index] = frame
+    return frames

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from eval.systems.base import Task, fill_gaps
+from eval.systems.base import Task
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
 
+STEPS = 25  # DDIM steps of the paper's interpolation results (tables 2 and 4)
+
 
 class Mardini:
-    """Frames in between by ``mardini.pipeline``, each clip on its own seed.
+    """All missing frames of a clip by ``mardini.pipeline``, each clip on its own seed, without guidance.
 
     Args:
-        checkpoint: file or folder of weights; ``None``: the checkpoint that ships with the package.
-        steps: diffusion steps a frame; ``None``: the checkpoint's own default.
+        checkpoint: folder of a checkpoint; ``None``: the one that ships with the package.
+        steps: DDIM steps; ``None``: 25, as in the paper.
         device: ``cpu``, ``cuda`` ...
     """
 
@@ -27,61 +29,58 @@ class Mardini:
 
     def __init__(self, checkpoint: Path | None = None, steps: int | None = None, device: str = "cpu") -> None:
         if checkpoint is not None and not checkpoint.exists():
-            raise UserError(f"checkpoint {checkpoint} does not exist: give a file or leave --checkpoint out")
-        self.checkpoint, self.steps, self.device = checkpoint, steps, device
+            raise UserError(
+                f"checkpoint {checkpoint} does not exist: give its folder or leave --checkpoint out"
+            )
+        if steps is not None and steps < 1:
+            raise UserError(f"--steps {steps}: give at least 1")
+        self.checkpoint, self.steps, self.device = checkpoint, steps or STEPS, device
         self.weights = hash_of(checkpoint or shipped())
         parts = [self.name]
         if checkpoint is not None:
-            parts += [re.sub(r"[^A-Za-z0-9._]+", "_", checkpoint.stem), self.weights[:8]]
-        if steps is not None:
+            parts += [re.sub(r"[^A-Za-z0-9._]+", "_", checkpoint.resolve().name), self.weights[:8]]
+        if self.steps != STEPS:
             parts.append(f"steps{steps}")
         self.variant = "-".join(parts)
-        self._model: Any = None
+        self._pipeline: Any = None
 
     def describe(self) -> dict[str, Any]:
-        described: dict[str, Any] = {"system": self.name, "version": 1, "weights_sha256": self.weights}
+        described = {"system": self.name, "version": 1, "weights_sha256": self.weights, "steps": self.steps}
         if self.checkpoint is not None:
-            described["checkpoint"] = self.checkpoint.name
-        if self.steps is not None:
-            described["steps"] = self.steps
+            described["checkpoint"] = self.checkpoint.resolve().name
         return described
 
     def predict(self, tasks: Sequence[Task]) -> list[np.ndarray]:
-        model = self._load()
-        options = {} if self.steps is None else {"steps": self.steps}
-        clips = []
-        for task in tasks:
+        return [self._complete(task) for task in tasks]
 
-            def between(first: np.ndarray, last: np.ndarray, n: int, seed: int = task.seed) -> np.ndarray:
-                return np.asarray(model.interpolate(first, last, n, seed=seed, **options))[1:-1]
+    def _complete(self, task: Task) -> np.ndarray:
+        if self._pipeline is None:
+            from mardini.pipeline import MarDiniPipeline
 
-            clips.append(fill_gaps(task, between))
-        return clips
-
-    def _load(self) -> Any:
-        if self._model is None:
-            from mardini.pipeline import MarDini
-
-            model = MarDini.from_pretrained(self.checkpoint)
-            self._model = model.to(self.device) if self.device != "cpu" else model
-        return self._model
+            self._pipeline = MarDiniPipeline.from_pretrained(self.checkpoint, device=self.device)
+        size = next(iter(task.given.values())).shape
+        frames = np.zeros((task.frames, *size), np.uint8)
+        for index, frame in task.given.items():
+            frames[index] = frame
+        return self._pipeline.fill(frames, sorted(task.given), seed=task.seed, steps=self.steps)
 
 
 def shipped() -> Path:
-    """Where the checkpoint that comes with the package lies."""
+    """Folder of the checkpoint that comes with the package: ``mardini.checkpoint.shipped`` without torch."""
     import mardini
 
-    files = sorted(Path(mardini.__file__).parent.rglob("*.safetensors"))
-    if len(files) != 1:
+    folder = Path(mardini.__file__).parent / "checkpoints" / "nano"
+    if not folder.is_dir():
         raise UserError(
-            f"the package holds {len(files)} checkpoints instead of one: reinstall it or name one with --checkpoint"
+            "this installation holds no checkpoint of 'mardini': name one with --checkpoint, or leave the "
+            "system out with --systems"
         )
-    return files[0]
+    return folder
 
 
 def hash_of(checkpoint: Path) -> str:
-    """SHA-256 of a checkpoint file, or over all files of a checkpoint folder."""
+    """SHA-256 over the model's files of a checkpoint folder (or of a single file)."""
     if checkpoint.is_file():
         return sha256(checkpoint)
-    files = sorted(file for file in checkpoint.rglob("*") if file.is_file())
-    return sha256_of(f"{file.relative_to(checkpoint).as_posix()}:{sha256(file)}" for file in files)
+    files = [file for file in sorted(checkpoint.iterdir()) if file.suffix in (".safetensors", ".json")]
+    return sha256_of(f"{file.name}:{sha256(file)}" for file in files)

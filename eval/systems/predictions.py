@@ -59,8 +59,8 @@ class Predictions:
         videos = sum(entry.is_file() and entry.suffix.lower() not in ARRAY_SUFFIXES for entry in used)
         if videos:
             self.notices.append(
-                f"predictions '{name}': {videos} clips are video files; unless they are lossless, compression "
-                f"lowers their scores"
+                f"predictions '{name}': {videos} clips are video files; if their coding is lossy, it lowers "
+                f"their scores"
             )
 
     def describe(self) -> dict[str, Any]:
@@ -104,9 +104,9 @@ class Predictions:
                 wrong.append(f"{clip_id} is {size[0]}x{size[1]}, not {height}x{width}")
         if wrong:
             raise UserError(
-                f"predictions '{self.name}': {len(wrong)} of {len(self.entries)} clips have a wrong length or "
-                f"size ({listing(wrong)}): give {lengths[0]} frames (all) or {lengths[1]} (the generated ones) "
-                f"in the size of the clip"
+                f"predictions '{self.name}': {len(wrong)} of {len(self.entries)} clips have a wrong length "
+                f"or size ({listing(wrong)}): give {lengths[0]} frames (all) or {lengths[1]} (the generated "
+                f"ones) in the size of the clip"
             )
 
 
@@ -209,9 +209,8 @@ def files_of(entry: Path) -> list[Path]:
 
 def shape_of(entry: Path) -> tuple[int, int, int]:
     """(frames, height, width) of an entry; image folders and ``.npy`` by their headers only."""
-    from PIL import Image
-
     from mardini.video import read_clip
+    from PIL import Image
 
     if entry.is_dir():
         files = files_of(entry)
@@ -239,6 +238,6 @@ def parse(text: str) -> tuple[str, Path]:
     name = name or path.resolve().name
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
         raise UserError(
-            f"'{name}' cannot name a system: use letters, digits, '.', '_', '+', '-', as in --predictions mine=DIR"
+            f"'{name}' cannot name a system: use letters, digits and '._+-', as in --predictions mine=DIR"
         )
     return name, path
