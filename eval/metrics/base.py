@@ -75,17 +75,46 @@ class Pair:
         return [window_moments(a, b) for a, b in zip(self.prediction, self.reference, strict=True)]
 
 
-class FrameMetric(Protocol):
-    """Scores every generated frame by itself; a clip's row of scores becomes columns through ``forms``."""
+class Metric(Protocol):
+    """What every metric says of itself, for table columns and for the record."""
 
-    name: str
-    row: str  # what the per-frame values are called in the per-clip rows
-    version: str
-    variant: Mapping[str, Any]
-    weights: Sequence[str]  # names in eval.weights.WEIGHTS; empty for pixel metrics and random weights
-    higher_is_better: bool
-    decimals: int
-    suffixes: tuple[str, ...]  # of its columns, as ``forms`` returns them
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str:
+        """Changes whenever a score could."""
+        ...
+
+    @property
+    def variant(self) -> Mapping[str, Any]:
+        """All that defines the number beyond its name."""
+        ...
+
+    @property
+    def weights(self) -> Sequence[str]:
+        """Names in ``eval.weights.WEIGHTS``; empty for pixel metrics and for random weights."""
+        ...
+
+    @property
+    def higher_is_better(self) -> bool: ...
+    @property
+    def decimals(self) -> int:
+        """Digits a table prints after the point."""
+        ...
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Its columns are its name followed by each of these."""
+        ...
+
+
+class FrameMetric(Metric, Protocol):
+    """Scores every generated frame by itself; a clip's row of values becomes columns through ``forms``."""
+
+    @property
+    def row(self) -> str:
+        """What the per-frame values are called in the per-clip rows."""
+        ...
 
     def __call__(self, pair: Pair) -> np.ndarray:
         """One value a frame: float64 (T,)."""
@@ -99,19 +128,23 @@ class FrameMetric(Protocol):
         ...
 
 
-class SetMetric(Protocol):
+class SetMetric(Metric, Protocol):
     """A distance between the features of all generated and all true clips."""
 
-    name: str
-    version: str
-    variant: Mapping[str, Any]
-    weights: Sequence[str]
-    higher_is_better: bool
-    decimals: int
-    detector: str  # key of its features
-    suffixes: tuple[str, ...]  # of its columns; each names the features it uses: detector + suffix
-    min_frames: int
-    min_clips: int
+    @property
+    def detector(self) -> str:
+        """Begins the key of its features; the suffix of the column ends it."""
+        ...
+
+    @property
+    def min_frames(self) -> int:
+        """Frames a clip must have."""
+        ...
+
+    @property
+    def min_clips(self) -> int:
+        """Samples on each side without which there is no distance."""
+        ...
 
     def features(self, frames: np.ndarray, targets: Sequence[int], middle: int) -> dict[str, np.ndarray]:
         """Features of one whole clip (T, H, W, 3): key (detector + suffix) -> float32 (M, D).

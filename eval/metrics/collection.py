@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class MetricSet:
     """Several metrics over one pass of decoded frames.
 
-    For each clip call ``score`` and ``features`` (the reference's features do not depend on the system and can
-    be kept); after the last clip call ``distances``.
+    For each clip call ``score`` and ``features`` (the reference's features do not depend on the system and
+    can be kept); after the last clip call ``distances``.
 
     Attributes:
         columns: what is computed, in table order.
@@ -67,8 +67,9 @@ class MetricSet:
     def features(self, frames: np.ndarray, targets: Sequence[int], middle: int) -> dict[str, np.ndarray]:
         """Features of one whole clip (T, H, W, 3), generated or true: key -> float32 (M, D).
 
-        ``targets`` are the indices of the generated frames and ``middle`` that of the middle one: FID sees only
-        those (``inception_all`` (len(targets), 2048), ``inception_mid`` (1, 2048)), FVD all (``i3d`` (1, 400)).
+        ``targets`` are the indices of the generated frames and ``middle`` that of the middle one: FID sees
+        only those (``inception_all`` (len(targets), 2048), ``inception_mid`` (1, 2048)), FVD the whole clip
+        (``i3d`` (1, 400)).
         """
         found: dict[str, np.ndarray] = {}
         for metric in self.set_metrics:

@@ -65,7 +65,7 @@ class FVD:
     """Fréchet video distance (Unterthiner et al. 2018) over whole clips, given frames included.
 
     I3D cannot take fewer than 9 frames, so a 9-frame interpolation clip enters whole: 2 given real frames and
-    7 generated ones against 9 real ones (``protocols`` of VIDIM-Bench). Two conventions, under two names:
+    7 generated ones against 9 real ones (VIDIM-Bench, section 4). Two conventions, under two names:
 
     - ``fvd``: VideoGPT's weight file, covariance with ddof 1;
     - ``fvd_styleganv``: StyleGAN-V's TorchScript file, ddof 0.

@@ -41,7 +41,7 @@ def frechet_distance(a: np.ndarray, b: np.ndarray, *, ddof: int = 1) -> float:
     difference = a.mean(axis=0) - b.mean(axis=0)
     a, b = _centred(a, ddof), _centred(b, ddof)
     traces = np.sum(a * a) + np.sum(b * b)
-    root = scipy.linalg.svdvals(_reduced(a) @ _reduced(b).T, check_finite=False).sum()
+    root = np.sum(scipy.linalg.svdvals(_reduced(a) @ _reduced(b).T, check_finite=False))
     return max(0.0, float(difference @ difference + traces - 2 * root))
 
 

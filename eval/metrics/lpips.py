@@ -112,7 +112,7 @@ def load_lpips(net: str, backbone: Path | None) -> nn.Module:
 
 
 def randomize_lpips(network: nn.Module, seed: int = 0) -> None:
-    """Seeded He-normal backbone and linear layers drawn from [0, 1): the trained ones are non-negative too."""
+    """Seeded He-normal backbone and linear layers drawn from [0, 1): trained ones are non-negative too."""
     import torch
 
     from eval.networks.initialize import randomize

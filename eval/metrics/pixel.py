@@ -1,7 +1,7 @@
 """PSNR and SSIM on 8-bit RGB frames.
 
-SSIM: Wang et al. 2004, in the form of ``tf.image.ssim`` and of scikit-image's ``gaussian_weights``: a Gaussian
-window of 11 pixels and sigma 1.5, per channel, valid positions only, mean over positions and channels.
+SSIM: Wang et al. 2004, in the form of ``tf.image.ssim`` and of scikit-image's ``gaussian_weights``: a
+Gaussian window of 11 pixels and sigma 1.5, per channel, valid positions only, mean over all of them.
 The pixel scale matters: ``ssim_vidim`` maps frames to [-1, 1] with L = 2, which is what VIDIM-Bench's tables
 were computed with as far as can be told; ``ssim_std`` to [0, 1] with L = 1, the usual form. The shift changes
 the luminance term, so the two are different numbers.
@@ -9,7 +9,9 @@ the luminance term, so the two are different numbers.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -34,7 +36,7 @@ class PSNR:
 
     name = row = "psnr"
     version = "1"
-    variant = {"peak": 255, "channels": "RGB", "cap_db": CAP}
+    variant: Mapping[str, Any] = MappingProxyType({"peak": 255, "channels": "RGB", "cap_db": CAP})
     weights = ()
     higher_is_better = True
     decimals = 2
@@ -53,12 +55,7 @@ class ClipPSNR:
     name = "psnr_clip"
     row = "mse"
     version = "1"
-    variant = {
-        "peak": 255,
-        "channels": "RGB",
-        "cap_db": CAP,
-        "pooling": "MSE over the clip's generated frames",
-    }
+    variant: Mapping[str, Any] = MappingProxyType({**PSNR.variant, "pooling": "MSE over generated frames"})
     weights = ()
     higher_is_better = True
     decimals = 2

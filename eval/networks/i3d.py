@@ -55,13 +55,13 @@ def pad_same(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, in
 
 
 class Unit(nn.Module):
-    """3-D convolution with SAME padding, then batch norm (eps 1e-5) and ReLU unless it is the logits layer."""
+    """3-D convolution with SAME padding, then batch norm (eps 1e-5) and ReLU, except for the logits."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, logits: bool = False
     ) -> None:
         super().__init__()
-        self.kernel, self.stride = (kernel,) * 3, (stride,) * 3
+        self.kernel, self.stride = (kernel, kernel, kernel), (stride, stride, stride)
         # At stride 1 SAME is symmetric and the convolution pads by itself, which saves a copy.
         self.own_padding = kernel // 2 if stride == 1 else 0
         self.conv3d = nn.Conv3d(inputs, outputs, kernel, stride, padding=self.own_padding, bias=logits)

@@ -84,16 +84,15 @@ class BlockC(nn.Module):
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
-        row, column = {"kernel": (1, 7), "padding": (0, 3)}, {"kernel": (7, 1), "padding": (3, 0)}
         self.branch1x1 = Conv(inputs, 192, 1)
         self.branch7x7_1 = Conv(inputs, width, 1)
-        self.branch7x7_2 = Conv(width, width, **row)
-        self.branch7x7_3 = Conv(width, 192, **column)
+        self.branch7x7_2 = Conv(width, width, (1, 7), padding=(0, 3))
+        self.branch7x7_3 = Conv(width, 192, (7, 1), padding=(3, 0))
         self.branch7x7dbl_1 = Conv(inputs, width, 1)
-        self.branch7x7dbl_2 = Conv(width, width, **column)
-        self.branch7x7dbl_3 = Conv(width, width, **row)
-        self.branch7x7dbl_4 = Conv(width, width, **column)
-        self.branch7x7dbl_5 = Conv(width, 192, **row)
+        self.branch7x7dbl_2 = Conv(width, width, (7, 1), padding=(3, 0))
+        self.branch7x7dbl_3 = Conv(width, width, (1, 7), padding=(0, 3))
+        self.branch7x7dbl_4 = Conv(width, width, (7, 1), padding=(3, 0))
+        self.branch7x7dbl_5 = Conv(width, 192, (1, 7), padding=(0, 3))
         self.branch_pool = Conv(inputs, 192, 1)
 
     def forward(self, x: Tensor) -> Tensor:
