@@ -115,12 +115,14 @@ def _partial(path: Path) -> Iterator[BinaryIO]:
     name = path.with_name(path.name + ".part")
     try:
         name.parent.mkdir(parents=True, exist_ok=True)
-        file = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
+        file = name.open("a+b")
     except OSError as error:
         raise UserError(f"cannot write {name} ({error.strerror}): choose another folder") from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(file.fileno()), name.stat()):  # finished and renamed just now
+                raise BlockingIOError
         except OSError as error:
             raise UserError(f"{path.name} is being downloaded by another process: wait for it") from error
         try:
@@ -182,7 +184,6 @@ def _transfer(url: str, part: BinaryIO, name: str, progress: bool, timeout: floa
         if response.status != 206 or not start or int(start[1]) != have:
             have = 0
             part.truncate(0)
-        part.seek(have)
         length = response.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else None
         _copy(response, part, name, have, total, progress)
