@@ -54,6 +54,8 @@ def read_video(path: Path) -> np.ndarray:
     """Decode the first video stream of a file: ``uint8`` RGB (T, H, W, 3).
 
     YUV becomes RGB as in FFmpeg and PyAV by default (swscale; BT.601 unless the stream names its matrix).
+    Damage that the decoder notices is refused; a file of a streaming format (``.mkv``, ``.webm``, ``.avi``,
+    ``.mpg``) cut between two frames cannot be told from a shorter video.
 
     Raises:
         UserError: the file is absent, empty, corrupt or cut short, has no video, or changes its frame size.
@@ -69,14 +71,13 @@ def read_video(path: Path) -> np.ndarray:
             if not container.streams.video:
                 raise UserError(f"{path} has no video stream: give a file with one")
             stream = container.streams.video[0]
-            stream.codec_context.options = {"err_detect": "explode"}  # or damage is painted over in silence
             for packet in container.demux(stream):
                 if packet.is_corrupt:
                     raise UserError(
                         f"{path} is corrupt or cut short at frame {len(frames)}: replace the file"
                     )
                 for frame in packet.decode():
-                    if frame.is_corrupt:
+                    if frame.is_corrupt:  # the decoder would paint over the damage
                         raise UserError(f"{path} is corrupt at frame {len(frames)}: replace the file")
                     frames.append(frame.to_ndarray(format="rgb24"))
     except UserError:
