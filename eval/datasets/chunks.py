@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -92,8 +91,3 @@ def visible(folder: Path) -> list[Path]:
     return sorted(
         (entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda e: e.name
     )
-
-
-def natural(name: str) -> tuple[list[str], list[int]]:
-    """Sort key under which ``frame_2`` comes before ``frame_10``."""
-    return re.split(r"\d+", name), [int(number) for number in re.findall(r"\d+", name)]

@@ -76,7 +76,7 @@ def load(root: Path | None, *, limit: int | None = None, cache: Path | None = No
             f"{folder} holds none of the 50 sequences of DAVIS 2016 (bear, blackswan, ... train): "
             "give --data-root the folder of an unpacked DAVIS 2016 or DAVIS 2017 trainval archive"
         )
-    clips = [
+    clips = [  # sorted below: by id "dog-agility/00000" comes before "dog/00000", by name after it
         Clip(f"{name}/{start:05d}", name, functools.partial(_decode, tuple(frames[start : start + FRAMES])))
         for name, frames in files.items()
         for start in starts(len(frames))
@@ -88,7 +88,7 @@ def load(root: Path | None, *, limit: int | None = None, cache: Path | None = No
             f"{len(clips)} of the {CLIPS} clips of DAVIS-7 are here "
             f"({len(files)} of {len(SEQUENCES)} sequences); numbers are not comparable with the full set"
         )
-    kept = spread(clips, limit)
+    kept = spread(sorted(clips, key=lambda clip: clip.id), limit)
     used = [
         file for clip in kept for file in files[clip.source][int(clip.id[-5:]) : int(clip.id[-5:]) + FRAMES]
     ]

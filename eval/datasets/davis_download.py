@@ -52,8 +52,10 @@ ARCHIVES = (
 
 
 def cache_folder(cache: Path | None) -> Path:
-    """``cache``, else ``MARDINI_DATA``, else ``~/.cache/mardini/data``."""
-    return Path(cache or os.environ.get("MARDINI_DATA") or "~/.cache/mardini/data").expanduser()
+    """``cache``, else ``MARDINI_DATA``, else ``mardini/data`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
+    if chosen := cache or os.environ.get("MARDINI_DATA"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mardini" / "data"
 
 
 def fetch(
@@ -93,7 +95,8 @@ def fetch(
         return folder
     raise UserError(
         f"DAVIS could not be had ({'; '.join(reasons)}): get {archives[0].url} ({archives[0].size}) "
-        f"in another way, unpack it, and give the folder that holds JPEGImages/480p as --data-root or put it at {folder}"
+        "another way, unpack it, and give the folder that holds JPEGImages/480p as --data-root, "
+        f"or put it at {folder}"
     )
 
 

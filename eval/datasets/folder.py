@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av.error import FFmpegError
 import numpy as np
 
 from eval.datasets.base import Clip, Dataset
@@ -16,14 +17,13 @@ from eval.datasets.chunks import (
     content_hash,
     folder_of,
     limited,
-    natural,
     spread,
     starts,
     too_short,
     visible,
 )
 from mardini.errors import UserError
-from mardini.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, read_image, read_video
+from mardini.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, image_files, read_image, read_video
 
 FPS = 24.0
 WANTED = "videos, or with one sub-folder of frames for each video"
@@ -52,8 +52,8 @@ def load(root: Path | None, *, limit: int | None = None) -> Dataset:
     counted here (without decoding); ``clip.load()`` decodes a video once for all of its clips in a row.
 
     Raises:
-        UserError: no such folder, nothing in it, a video that cannot be read or is too short, frame names
-            whose alphabetical order is not their numerical order, or two videos of one name.
+        UserError: no such folder, nothing in it, a video that cannot be read or is too short, or two
+            of one name.
     """
     root = folder_of("folder", root, WANTED)
     decoded = functools.lru_cache(maxsize=2)(read_video)
@@ -70,8 +70,10 @@ def load(root: Path | None, *, limit: int | None = None) -> Dataset:
                 f"'{source.name}': rename one of them"
             )
         by_name[source.name] = source
-    chunks = [(by_name[name], start) for name in sorted(by_name) for start in starts(by_name[name].frames)]
-    kept = spread(chunks, limit)
+    chunks = {
+        f"{source.name}/{start:05d}": (source, start) for source in sources for start in starts(source.frames)
+    }
+    kept = {name: chunks[name] for name in spread(sorted(chunks), limit)}
     rates = {source.fps for source in sources if source.fps}
     notices = limited(len(kept), len(chunks))
     if ignored:
@@ -82,10 +84,12 @@ def load(root: Path | None, *, limit: int | None = None) -> Dataset:
         name="folder",
         protocol="folder-7/v1",
         clips=[
-            Clip(f"{source.name}/{start:05d}", source.name, functools.partial(source.cut, start))
-            for source, start in kept
+            Clip(name, source.name, functools.partial(source.cut, start))
+            for name, (source, start) in kept.items()
         ],
-        fingerprint=content_hash(root, (file for source, start in kept for file in source.files_of(start))),
+        fingerprint=content_hash(
+            root, (file for source, start in kept.values() for file in source.files_of(start))
+        ),
         fps=rates.pop() if len(rates) == 1 else FPS,
         notices=notices,
         root=root,
@@ -101,14 +105,14 @@ def _sources(root: Path, decoded: Callable[[Path], np.ndarray]) -> tuple[list[So
                 f"data root {root} holds frames beside videos or folders, so it is unclear what one video "
                 "is: put the frames into a folder of their own"
             )
-        return [_frame_folder(root, root.name, images)], others
+        return [_frame_folder(root, root.name)], others
     sources = [_video(file, file.stem, decoded) for file in videos]
     for folder in folders:
         images, videos, _, rest = _sort(folder)
         if images:
             if videos:
                 raise UserError(f"{folder} holds frames beside videos: put them into folders of their own")
-            sources.append(_frame_folder(folder, folder.name, images))
+            sources.append(_frame_folder(folder, folder.name))
         else:
             sources += [_video(file, f"{folder.name}/{file.stem}", decoded) for file in videos]
             if not videos:
@@ -133,13 +137,8 @@ def _sort(folder: Path) -> tuple[list[Path], list[Path], list[Path], list[str]]:
     return images, videos, folders, others
 
 
-def _frame_folder(folder: Path, name: str, images: list[Path]) -> Source:
-    for one, other in zip(images, sorted(images, key=lambda image: natural(image.name)), strict=True):
-        if one != other:
-            raise UserError(
-                f"the frames of {folder} sort differently by name and by number ({one.name}, {other.name}): "
-                "pad the numbers with zeros"
-            )
+def _frame_folder(folder: Path, name: str) -> Source:
+    images = image_files(folder)
     if len(images) < FRAMES:
         raise too_short(f"frame folder {folder}", len(images))
 
@@ -186,7 +185,7 @@ def probe(file: Path) -> tuple[int, float | None]:
             stream = container.streams.video[0]
             frames = sum(bool(packet.size) and not packet.is_discard for packet in container.demux(stream))
             rate = stream.average_rate
-    except (av.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         reason = "it is empty" if file.stat().st_size == 0 else f"{error.strerror or error}"
         raise UserError(
             f"cannot read video {file} ({reason}): replace it by a whole copy, or remove it"

@@ -9,7 +9,7 @@ from eval.datasets.base import Clip, Dataset
 from eval.datasets.chunks import FRAMES, spread
 from mardini.errors import UserError
 from mardini.files import sha256_of
-from mardini.synthetic import VERSION, describe, make_clip
+from mardini.synthetic import VERSION, make_clip, tags
 
 CLIPS = 16
 SIZE = (128, 128)
@@ -46,4 +46,4 @@ def load(root: Path | None = None, *, limit: int | None = None, seed: int = 0) -
 def _clip(number: int, seed: int) -> Clip:
     name = f"synth/{number:05d}"
     draw = functools.partial(make_clip, seed, frames=FRAMES, size=SIZE)
-    return Clip(name, name, draw, tags=frozenset(describe(seed)))
+    return Clip(name, name, draw, tags=tags(seed))
