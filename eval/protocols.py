@@ -54,6 +54,8 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol("davis-7", "v1", 9, (0, 8), (256, 256), "pretrained", VIDIM + ", DAVIS-7 script"),
         Protocol("vidim-7", "v1", 9, (0, 8), None, "pretrained", VIDIM + ", the samples on its web site"),
         Protocol("folder-7", "v1", 9, (0, 8), None, "pretrained", "any folder of clips, cut as DAVIS-7"),
-        Protocol("synthetic-7", "v1", 9, (0, 8), (128, 128), "random", "mardini.synthetic, seeded procedural video"),
+        Protocol(
+            "synthetic-7", "v1", 9, (0, 8), (128, 128), "random", "mardini.synthetic, seeded procedural video"
+        ),
     )
 }

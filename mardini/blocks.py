@@ -1,4 +1,4 @@
-"""Attention and feed-forward layers that planner and generator share (paper sections 3.1 to 3.3).
+"""Attention and feed-forward layers that planner and generator share.
 
 Tokens of a window have shape (B, K, N, C): batch, frames, tokens of a frame, width.
 """
@@ -56,7 +56,7 @@ class Attention(nn.Module):
 
 
 class IdentityAttention(Attention):
-    """Attention across frames in which references are never touched (paper section 3.2, "Identity Attention").
+    """Attention across frames in which references are never touched (the paper's Identity Attention).
 
     A reference token attends to itself alone, so its attention output is its own value; a masked token attends
     to all tokens of all frames (``spatio-temporal``) or to its position in all frames (``temporal``). No N x N
@@ -104,8 +104,8 @@ def _take(x: Tensor, index: Tensor) -> Tensor:
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, pattern: str) -> Tensor:
     """Dense attention over the sequences that ``pattern`` makes of (B, heads, K, N, d); the shape of ``q`` returns."""
-    flat = (rearrange(part, pattern) for part in (q, k, v))
-    out = F.scaled_dot_product_attention(*flat)
+    queries, keys, values = (rearrange(part, pattern) for part in (q, k, v))
+    out = F.scaled_dot_product_attention(queries, keys, values)
     left, right = pattern.split(" -> ")
     return rearrange(out, f"{right} -> {left}", b=q.shape[0], k=q.shape[2], n=q.shape[3])
 

@@ -45,7 +45,9 @@ def load(folder: Path | None = None) -> tuple[MarDini, LatentCodec]:
     folder = shipped() if folder is None else Path(folder)
     for name in (WEIGHTS, CONFIG):
         if not (folder / name).is_file():
-            raise UserError(f"no {name} in {folder}: give the folder of a MarDini checkpoint ({WEIGHTS} and {CONFIG})")
+            raise UserError(
+                f"no {name} in {folder}: give the folder of a MarDini checkpoint ({WEIGHTS} and {CONFIG})"
+            )
     try:
         config = MarDiniConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
         tensors = load_file(folder / WEIGHTS)
@@ -55,9 +57,13 @@ def load(folder: Path | None = None) -> tuple[MarDini, LatentCodec]:
         model, codec = MarDini(config), LatentCodec(config.codec)
     expected = _named(model, codec)
     wrong = sorted(expected.keys() ^ tensors.keys())
-    wrong += [name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape]
+    wrong += [
+        name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape
+    ]
     if wrong:
-        raise UserError(f"{folder / WEIGHTS} does not fit its {CONFIG} ({len(wrong)} tensors, e.g. {wrong[0]}): copy both again")
+        raise UserError(
+            f"{folder / WEIGHTS} does not fit its {CONFIG} ({len(wrong)} tensors, e.g. {wrong[0]}): copy both again"
+        )
     for prefix, module in (("model.", model), ("codec.", codec)):
         part = {n.removeprefix(prefix): t.float() for n, t in tensors.items() if n.startswith(prefix)}
         module.load_state_dict(part, strict=True, assign=True)

@@ -17,7 +17,7 @@ Attention = Literal["spatio-temporal", "temporal"]
 
 @dataclass(frozen=True)
 class PlannerConfig:
-    """Planner ("MAR", paper section 3): ``depth`` Llama-style blocks of width ``hidden`` on low-resolution latents."""
+    """Planner ("MAR" in the paper): ``depth`` Llama-style blocks of width ``hidden`` on low-resolution latents."""
 
     depth: int
     hidden: int
@@ -27,7 +27,7 @@ class PlannerConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Generator ("DM", paper section 3): ``depth`` DiT-style blocks of width ``hidden`` on high-resolution latents.
+    """Generator ("DM" in the paper): ``depth`` DiT-style blocks of width ``hidden`` on high-resolution latents.
 
     ``attention`` is the kind of the layers that mix frames: ``spatio-temporal`` in the /ST models, ``temporal``
     (same position, all frames) in the /T models. ``identity=False`` lets reference tokens attend to everything;
@@ -92,7 +92,9 @@ class MarDiniConfig:
             }
             return MarDiniConfig(**{**data, **parts})
         except (TypeError, KeyError) as error:
-            raise UserError(f"not a MarDini configuration ({error}): use the config.json saved with the checkpoint") from error
+            raise UserError(
+                f"not a MarDini configuration ({error}): use the config.json saved with the checkpoint"
+            ) from error
 
 
 _SMALL = PlannerConfig(depth=8, hidden=4096, mlp=4096, heads=32)
@@ -111,6 +113,7 @@ PRESETS: dict[str, MarDiniConfig] = {
         "nano",
         PlannerConfig(depth=4, hidden=256, mlp=512, heads=8),
         GeneratorConfig(depth=5, hidden=96, mlp=384, heads=3),
+        CodecConfig(blocks=2),
         low_ratio=2,
         resolution=64,
         fps=24.0,

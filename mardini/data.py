@@ -20,7 +20,9 @@ class SyntheticClips(Dataset[Tensor]):
 
     def __init__(self, count: int, frames: int, resolution: int, first: int = 0) -> None:
         if first < HELD_OUT < first + count:
-            raise ValueError(f"training seeds {first} to {first + count} run into the held-out ones from {HELD_OUT}")
+            raise ValueError(
+                f"training seeds {first} to {first + count} run into the held-out ones from {HELD_OUT}"
+            )
         self.count, self.frames, self.resolution, self.first = count, frames, resolution, first
 
     def __len__(self) -> int:
@@ -31,11 +33,20 @@ class SyntheticClips(Dataset[Tensor]):
         return torch.from_numpy(clip).permute(0, 3, 1, 2).contiguous()
 
 
-def batches(clips: Dataset[Tensor], batch: int, first_step: int, last_step: int, workers: int) -> Iterator[Tensor]:
-    """Batches number ``first_step`` up to ``last_step`` (exclusive) of ``clips`` in order: (B, K, 3, H, W), float, [0, 1]."""
+def batches(
+    clips: Dataset[Tensor], batch: int, first_step: int, last_step: int, workers: int
+) -> Iterator[Tensor]:
+    """Batches ``first_step`` up to ``last_step`` (exclusive) of ``clips`` in order: (B, K, 3, H, W) in [0, 1]."""
     indices = range(first_step * batch, last_step * batch)
     loader = DataLoader(
-        clips, batch, sampler=indices, num_workers=workers, worker_init_fn=_single_thread, prefetch_factor=4 if workers else None
+        clips,
+        batch,
+        sampler=indices,
+        num_workers=workers,
+        worker_init_fn=_single_thread,
+        prefetch_factor=4 if workers else None,
+        # A forked worker would inherit OpenCV's thread pool without its threads, and hang.
+        multiprocessing_context="spawn" if workers else None,
     )
     for frames in loader:
         yield frames.float() / 255

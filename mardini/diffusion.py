@@ -1,4 +1,4 @@
-"""Diffusion: velocity prediction on a zero-terminal-SNR schedule, and DDIM (paper sections 3.3 and 4.1).
+"""Diffusion: velocity prediction on a zero-terminal-SNR schedule, and DDIM.
 
     z_t = alpha_t z + sigma_t eps,        v_t = alpha_t eps - sigma_t z
 

@@ -34,7 +34,9 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise UserError(f"cannot write {path} ({error.strerror or error}): free space or choose another folder") from error
+        raise UserError(
+            f"cannot write {path} ({error.strerror or error}): free space or choose another folder"
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

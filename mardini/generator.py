@@ -1,4 +1,4 @@
-"""The generator ("DM"): a light diffusion model that adds spatial detail, guided by the plan (paper section 3.2).
+"""The generator ("DM"): a light diffusion model that adds spatial detail, guided by the plan.
 
 Masked frames enter noised, references clean and conditioned on step 0. Identity Attention keeps references free
 of noise, so all that is computed from them is the same at every diffusion step: :meth:`Generator.prepare` computes
@@ -34,7 +34,7 @@ class StepEmbedding(nn.Module):
         index = torch.arange(self.frequencies, device=step.device, dtype=torch.float32)
         angles = step.float()[..., None] * torch.exp(-math.log(10_000) * index / self.frequencies)
         waves = torch.cat([angles.cos(), angles.sin()], dim=-1)
-        return self.mlp(waves.to(self.mlp[0].weight.dtype))  # pyright: ignore[reportArgumentType]
+        return self.mlp(waves.to(next(self.mlp.parameters()).dtype))
 
 
 class GeneratorBlock(nn.Module):
@@ -71,7 +71,7 @@ class GeneratorBlock(nn.Module):
         masked: MaskedFrames | None,
         past: KeysValues | None = None,
     ) -> tuple[Tensor, KeysValues]:
-        """One block on (B, K, N, C); ``step`` and ``step_and_plan`` are (B, K, C), ``plan`` keys and values of the plan.
+        """One block on (B, K, N, C); ``step`` and ``step_and_plan`` are (B, K, C), ``plan`` the plan's keys and values.
 
         ``masked`` and ``past`` as in :class:`IdentityAttention`, whose keys and values are returned too.
         """
@@ -147,7 +147,9 @@ class Generator(nn.Module):
             time: (K,).
         """
         if not self.config.identity:
-            raise ValueError("references depend on noise when Identity Attention is off: sample without the cache")
+            raise ValueError(
+                "references depend on noise when Identity Attention is off: sample without the cache"
+            )
         ropes = self._ropes(references, time[~mask])
         x = self._tokens(references)
         embedding = self.step_embedding(torch.zeros(references.shape[:2], device=references.device))
@@ -186,13 +188,16 @@ class Generator(nn.Module):
         return rearrange(tokens, "b k h w c -> b k c h w")
 
     def _ropes(self, z: Tensor, time: Tensor) -> Rope:
-        return rope(sequence_index(*z.shape[-2:], z.device), time, self.config.hidden // self.config.heads)
+        return rope(
+            sequence_index(z.shape[-2], z.shape[-1], z.device), time, self.config.hidden // self.config.heads
+        )
 
     def _plan_embedding(self, z_cond: Tensor) -> Tensor:
         return self.plan_embedding(z_cond.mean(dim=(2, 3)))
 
     def _plan_keys_values(self, block: nn.Module, z_cond: Tensor, z: Tensor, time: Tensor) -> KeysValues:
         """The plan's keys and values; each plan token stands at its centre in the generator's grid."""
-        index = aligned_index(tuple(z_cond.shape[2:4]), tuple(z.shape[-2:]), z.device)
+        low, high = (z_cond.shape[2], z_cond.shape[3]), (z.shape[-2], z.shape[-1])
+        index = aligned_index(low, high, z.device)
         ropes = rope(index, time, self.config.hidden // self.config.heads)
         return block.cross.keys_values(rearrange(z_cond, "b k h w c -> b k (h w) c"), ropes)  # pyright: ignore

@@ -1,6 +1,6 @@
 """Frame masks: which frames of a window are generated (masked) and which are given (references).
 
-A mask is boolean over frames, **True = masked**. Planner and generator share it (paper section 2).
+A mask is boolean over frames, **True = masked**. Planner and generator share it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ def mask_from_given(frames: int, given: Iterable[int]) -> Tensor:
     """Mask of a window of ``frames`` frames whose ``given`` indices (0-based) are references. Shape (K,), bool."""
     given = sorted(set(given))
     if not given or given[0] < 0 or given[-1] >= frames:
-        raise UserError(f"given frames {given} do not fit a window of {frames}: name at least one of 0 to {frames - 1}")
+        raise UserError(
+            f"given frames {given} do not fit a window of {frames}: name at least one of 0 to {frames - 1}"
+        )
     if len(given) == frames:
-        raise UserError(f"all {frames} frames are given: leave at least one out, there is nothing to generate")
+        raise UserError(
+            f"all {frames} frames are given: leave at least one out, there is nothing to generate"
+        )
     mask = torch.ones(frames, dtype=torch.bool)
     mask[given] = False
     return mask
@@ -68,5 +72,7 @@ class MaskedFrames:
         width = int(mask.sum(dim=1).max())
         index = torch.zeros(mask.shape[0], width + 1, dtype=torch.long, device=mask.device)
         frames = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-        index.scatter_(1, torch.where(mask, slot, width), frames)  # references land in the last column, cut off next
+        index.scatter_(
+            1, torch.where(mask, slot, width), frames
+        )  # references land in the last column, cut off next
         return MaskedFrames(mask, index[:, :width], torch.where(mask, slot, 0))

@@ -18,7 +18,7 @@ from mardini.masks import MaskedFrames
 from mardini.planner import Planner, ReconstructionHead
 
 UNCONDITIONAL = 0.1
-"""Probability with which joint training replaces the plan by ``Z_uncond`` (paper section 3.3)."""
+"""Probability with which joint training replaces the plan by ``Z_uncond`` (paper: 1 in 10)."""
 
 
 class MarDini(nn.Module):
@@ -36,11 +36,13 @@ class MarDini(nn.Module):
         return self.planner(z_low, masked, _frame_times(z_low) if time is None else time)
 
     def planner_loss(self, z_low: Tensor, mask: Tensor, head: ReconstructionHead) -> Tensor:
-        """Planner alone: || M z_low - M f(P(z_low masked)) ||^2, a scalar (paper equation for masked reconstruction)."""
+        """Planner alone: || M z_low - M f(P(z_low masked)) ||^2, a scalar."""
         return masked_mse(head(self.plan(z_low, MaskedFrames.pack(mask))), z_low, mask)
 
-    def generator_loss(self, z_high: Tensor, mask: Tensor, step: Tensor, noise: Tensor, plan_grid: tuple[int, int]) -> Tensor:
-        """Generator alone: || M v - M G(z_t, Z_uncond, t) ||^2. ``step`` is (B,), 0 to 999; ``noise`` is like ``z_high``."""
+    def generator_loss(
+        self, z_high: Tensor, mask: Tensor, step: Tensor, noise: Tensor, plan_grid: tuple[int, int]
+    ) -> Tensor:
+        """Generator alone: || M v - M G(z_t, Z_uncond, t) ||^2. ``step``: (B,), 0 to 999; ``noise``: as ``z_high``."""
         plan = self.generator.unconditional_plan((*z_high.shape[:2], *plan_grid, self.config.planner.hidden))
         return self._velocity_loss(z_high, MaskedFrames.pack(mask), step, noise, plan)
 
@@ -50,10 +52,14 @@ class MarDini(nn.Module):
         """Both: || M v - M G(z_t, P(z_low masked), t) ||^2, with ``Z_uncond`` as the plan where ``drop`` (B,) is True."""
         masked = MaskedFrames.pack(mask)
         plan = self.plan(z_low, masked)
-        plan = torch.where(drop[:, None, None, None, None], self.generator.unconditional_plan(plan.shape), plan)
+        plan = torch.where(
+            drop[:, None, None, None, None], self.generator.unconditional_plan(plan.shape), plan
+        )
         return self._velocity_loss(z_high, masked, step, noise, plan)
 
-    def _velocity_loss(self, z: Tensor, masked: MaskedFrames, step: Tensor, noise: Tensor, plan: Tensor) -> Tensor:
+    def _velocity_loss(
+        self, z: Tensor, masked: MaskedFrames, step: Tensor, noise: Tensor, plan: Tensor
+    ) -> Tensor:
         noised = torch.where(masked.mask[:, :, None, None, None], add_noise(z, noise, step), z)
         predicted = self.generator(noised, step + 1, plan, masked, _frame_times(z))
         return masked_mse(predicted, velocity(z, noise, step), masked.mask)
@@ -68,7 +74,9 @@ def masked_mse(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 def random_steps(batch: int, generator: torch.Generator) -> Tensor:
     """Diffusion steps for training, uniform over 0 to 999, one in each of ``batch`` equal strata (lower variance)."""
     offsets = torch.rand(batch, generator=generator)
-    return ((torch.randperm(batch, generator=generator) + offsets) / batch * STEPS).long().clamp(max=STEPS - 1)
+    return (
+        ((torch.randperm(batch, generator=generator) + offsets) / batch * STEPS).long().clamp(max=STEPS - 1)
+    )
 
 
 def _frame_times(z: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Frames in, frames out: the tasks of the model as one class.
 
-    pipeline = MarDiniPipeline.from_pretrained()              # the checkpoint that comes with the package
-    clip = pipeline.interpolate(first, last, 7, seed=0)       # 9 frames, first and last unchanged
+pipeline = MarDiniPipeline.from_pretrained()              # the checkpoint that comes with the package
+clip = pipeline.interpolate(first, last, 7, seed=0)       # 9 frames, first and last unchanged
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class MarDiniPipeline:
         self.codec = codec.eval().to(self.device)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path | None = None, device: str | torch.device = "cpu") -> MarDiniPipeline:
+    def from_pretrained(
+        cls, folder: str | Path | None = None, device: str | torch.device = "cpu"
+    ) -> MarDiniPipeline:
         """From a checkpoint folder (``None``: the one that comes with the package)."""
         return cls(*checkpoint.load(None if folder is None else Path(folder)), device=device)
 
@@ -70,7 +72,9 @@ class MarDiniPipeline:
             uint8 (K, H, W, 3); given frames unchanged.
         """
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-            raise UserError(f"frames are {frames.dtype} of shape {frames.shape}: give uint8 RGB of shape (K, H, W, 3)")
+            raise UserError(
+                f"frames are {frames.dtype} of shape {frames.shape}: give uint8 RGB of shape (K, H, W, 3)"
+            )
         mask = mask_from_given(len(frames), given)
         height, width = frames.shape[1:3]
         work = self._working_size(height, width, resolution or self.model.config.resolution)
@@ -89,14 +93,17 @@ class MarDiniPipeline:
         """Size near ``resolution`` on the shorter side whose latents divide into the planner's grid."""
         unit = FACTOR * self.model.config.low_ratio
         scale = resolution / min(height, width)
-        return tuple(max(unit, round(side * scale / unit) * unit) for side in (height, width))
+        rows, columns = (max(unit, round(side * scale / unit) * unit) for side in (height, width))
+        return rows, columns
 
     @torch.no_grad()
     def _encode(self, references: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Latents of the given frames (1, R, c, H, W), and of the whole window at low resolution (1, K, c, h, w)."""
         z_given = self.codec.encode(references)
         ratio = self.model.config.low_ratio
-        low = torch.nn.functional.interpolate(references, [side // ratio for side in references.shape[-2:]], mode="area")
+        low = torch.nn.functional.interpolate(
+            references, [side // ratio for side in references.shape[-2:]], mode="area"
+        )
         z = self.codec.encode(low)
         z_low = z.new_zeros(len(mask), *z.shape[1:])
         z_low[(~mask).to(z.device)] = z

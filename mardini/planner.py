@@ -1,4 +1,4 @@
-"""The planner ("MAR"): long-range temporal planning on low-resolution latents (paper section 3.1).
+"""The planner ("MAR"): long-range temporal planning on low-resolution latents.
 
 Masked frames enter as one learnable ``[MASK]`` token; what leaves is a planning signal for every frame.
 It runs once per window.
@@ -68,7 +68,7 @@ class Planner(nn.Module):
 
 
 class ReconstructionHead(nn.Module):
-    """The projection f of the planner's own training stage: ``z_cond`` -> low-resolution latents. Dropped afterwards."""
+    """The projection f of the planner's own training stage: ``z_cond`` -> low-resolution latents. Dropped after it."""
 
     def __init__(self, config: PlannerConfig, channels: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Positions: row-end ``[NEXT]`` tokens and the 2-D rotary embedding (paper section 3.1, after Lumina-T2X).
+"""Positions: row-end ``[NEXT]`` tokens and the 2-D rotary embedding (as the paper, after Lumina-T2X).
 
 A frame of h x w latents is flattened row by row with one ``[NEXT]`` token after each row, so position is two
 numbers: the index in that sequence, and time. The first half of every head's dimensions turns with the index,
@@ -49,7 +49,9 @@ def rope(index: Tensor, time: Tensor, head_dim: int, base: float = 10_000.0) -> 
     """
     if head_dim % 4:
         raise ValueError(f"head_dim must be a multiple of 4 for a 2-D rotary embedding, got {head_dim}")
-    frequencies = base ** (-torch.arange(0, head_dim // 4, device=index.device, dtype=torch.float32) * 4 / head_dim)
+    frequencies = base ** (
+        -torch.arange(0, head_dim // 4, device=index.device, dtype=torch.float32) * 4 / head_dim
+    )
     shape = (len(time), len(index), head_dim // 4)
     angles = torch.cat(
         [

@@ -1,4 +1,4 @@
-"""Sampling a window of latents: the planner once, the generator at every diffusion step (paper section 4.1)."""
+"""Sampling a window of latents: the planner once, the generator at every diffusion step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def sample(
     time = torch.arange(frames, device=z_low.device, dtype=torch.float32) if time is None else time
     masked = MaskedFrames.pack(mask.expand(batch, -1))
     plans = [model.plan(z_low, masked, time)]
-    if guidance is not None and guidance != 1:
+    guidance = 1.0 if guidance is None else guidance
+    if guidance != 1:
         plans.append(model.generator.unconditional_plan(plans[0].shape))
     denoise = _cached if cache and model.config.generator.identity else _uncached
     velocities = [denoise(model, z_given, plan, masked, mask, time) for plan in plans]
@@ -58,13 +59,19 @@ def sample(
 
 def _cached(model: MarDini, z_given: Tensor, plan: Tensor, masked: MaskedFrames, mask: Tensor, time: Tensor):
     prepared = model.generator.prepare(z_given, plan, mask, time)
-    return lambda z, step: model.generator.denoise(z, torch.full(z.shape[:1], step, device=z.device), prepared)
+    return lambda z, step: model.generator.denoise(
+        z, torch.full(z.shape[:1], step, device=z.device), prepared
+    )
 
 
-def _uncached(model: MarDini, z_given: Tensor, plan: Tensor, masked: MaskedFrames, mask: Tensor, time: Tensor):
+def _uncached(
+    model: MarDini, z_given: Tensor, plan: Tensor, masked: MaskedFrames, mask: Tensor, time: Tensor
+):
     def velocity(z: Tensor, step: int) -> Tensor:
         window = z.new_empty(z.shape[0], len(mask), *z.shape[2:])
         window[:, mask], window[:, ~mask] = z, z_given
-        return model.generator(window, torch.full(z.shape[:1], step, device=z.device), plan, masked, time)[:, mask]
+        return model.generator(window, torch.full(z.shape[:1], step, device=z.device), plan, masked, time)[
+            :, mask
+        ]
 
     return velocity

@@ -25,7 +25,7 @@ class Stage:
             dropped afterwards, ``generator`` learns to denoise with ``Z_uncond`` as the plan, ``both`` jointly.
         preserved: lowest and highest share of frames kept as references.
         frames, fps, resolution: of the clips; resolution in pixels per side.
-        clips: how many clips the paper's model saw in this stage (ours for ``codec``: frames).
+        clips: how many clips the paper's model saw in this stage (a choice of ours for ``codec``).
         attention: kind of the generator's cross-frame layers.
         start: stages whose weights this one starts from.
     """
@@ -47,21 +47,23 @@ class Stage:
 
 
 _M = 1e6
+_ST: Attention = "spatio-temporal"
+_T: Attention = "temporal"
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("codec", "codec", (1.0, 1.0), 1, 8, 256, 40 * _M, "spatio-temporal", ()),
-        Stage("initial-planner", "planner", (0.65, 1.0), 4, 8, 256, 200 * _M, "spatio-temporal", ("codec",)),
-        Stage("initial-generator", "generator", (0.45, 1.0), 4, 8, 256, 20 * _M, "spatio-temporal", ("codec",)),
-        Stage("initial-generator-4fps", "generator", (0.35, 1.0), 4, 4, 256, 80 * _M, "spatio-temporal", ("initial-generator",)),
-        Stage("initial-generator-9", "generator", (0.35, 1.0), 9, 8, 256, 40 * _M, "spatio-temporal", ("initial-generator-4fps",)),
-        Stage("joint-model", "both", (0.35, 1.0), 9, 8, 256, 75 * _M, "spatio-temporal", ("initial-generator-9", "initial-planner")),
-        Stage("joint-task", "both", (0.15, 0.60), 9, 8, 512, 40 * _M, "spatio-temporal", ("joint-model",)),
-        Stage("joint-task-17", "both", (0.06, 0.30), 17, 8, 512, 40 * _M, "spatio-temporal", ("joint-task",)),
-        Stage("joint-task-17-t", "both", (0.06, 0.30), 17, 8, 512, 40 * _M, "temporal", ("joint-task-17",)),
-        Stage("joint-task-768", "both", (0.06, 0.30), 17, 8, 768, 20 * _M, "temporal", ("joint-task-17-t",)),
-        Stage("joint-task-1024", "both", (0.06, 0.30), 17, 8, 1024, 5 * _M, "temporal", ("joint-task-768",)),
+        Stage("codec", "codec", (1.0, 1.0), 2, 8, 256, 100 * _M, _ST, ()),
+        Stage("initial-planner", "planner", (0.65, 1.0), 4, 8, 256, 200 * _M, _ST, ("codec",)),
+        Stage("initial-generator", "generator", (0.45, 1.0), 4, 8, 256, 20 * _M, _ST, ("codec",)),
+        Stage("initial-generator-4fps", "generator", (0.35, 1.0), 4, 4, 256, 80 * _M, _ST, ("initial-generator",)),
+        Stage("initial-generator-9", "generator", (0.35, 1.0), 9, 8, 256, 40 * _M, _ST, ("initial-generator-4fps",)),
+        Stage("joint-model", "both", (0.35, 1.0), 9, 8, 256, 75 * _M, _ST, ("initial-generator-9", "initial-planner")),
+        Stage("joint-task", "both", (0.15, 0.60), 9, 8, 512, 40 * _M, _ST, ("joint-model",)),
+        Stage("joint-task-17", "both", (0.06, 0.30), 17, 8, 512, 40 * _M, _ST, ("joint-task",)),
+        Stage("joint-task-17-t", "both", (0.06, 0.30), 17, 8, 512, 40 * _M, _T, ("joint-task-17",)),
+        Stage("joint-task-768", "both", (0.06, 0.30), 17, 8, 768, 20 * _M, _T, ("joint-task-17-t",)),
+        Stage("joint-task-1024", "both", (0.06, 0.30), 17, 8, 1024, 5 * _M, _T, ("joint-task-768",)),
     )
 }  # fmt: skip
 

@@ -40,19 +40,31 @@ class Options:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The command line; ``None`` reads ``sys.argv``."""
     parser = argparse.ArgumentParser(
-        prog="python -m mardini.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m mardini.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--stage", required=True, help=f"one of {', '.join(STAGES)}")
     parser.add_argument("--preset", default="nano", help=f"one of {', '.join(PRESETS)} (default: nano)")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
-    parser.add_argument("--clips", type=int, help="clips to see (codec: frames); default: the manual's, scaled to the preset")
-    parser.add_argument("--batch", type=int, default=16, help="clips a step (default: 16; the codec takes 2 frames for each)")
-    parser.add_argument("--lr", type=float, help="peak learning rate (default: 1.4e-4 as in the paper, 1e-3 for small presets)")
+    parser.add_argument("--clips", type=int, help="clips to see; default: the manual's, scaled to the preset")
+    parser.add_argument("--batch", type=int, default=16, help="clips a step (default: 16)")
+    parser.add_argument(
+        "--lr",
+        type=float,
+        help="peak learning rate (default: 1.4e-4 as in the paper, 1e-3 for small presets)",
+    )
     parser.add_argument("--resolution", type=int, help="pixels per side (default: the preset's)")
-    parser.add_argument("--seed", type=int, default=0, help="of data, masks, noise and initial weights (default: 0)")
-    parser.add_argument("--start", type=Path, nargs="+", help="checkpoint folders to start from (default: the stages before)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of data, masks, noise and initial weights (default: 0)"
+    )
+    parser.add_argument(
+        "--start", type=Path, nargs="+", help="checkpoint folders to start from (default: the stages before)"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes that make data (default: 1)")
-    parser.add_argument("--save-every", type=int, default=100, help="steps between state files (default: 100)")
+    parser.add_argument(
+        "--save-every", type=int, default=100, help="steps between state files (default: 100)"
+    )
     return parser.parse_args(argv)
 
 

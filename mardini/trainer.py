@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
     )
     pixels = FACTOR * config.low_ratio
     if options.resolution % pixels:
-        raise UserError(f"--resolution {options.resolution} does not divide into latents: use a multiple of {pixels}")
+        raise UserError(
+            f"--resolution {options.resolution} does not divide into latents: use a multiple of {pixels}"
+        )
     folder = args.out / config.name.replace("/", "-") / stage.name
     torch.manual_seed(_seed(options, "weights"))
     model, codec = _initial(stage, config, args.out, args.start)
@@ -69,7 +71,9 @@ def _initial(
     folders = start or [out / config.name.replace("/", "-") / name / "checkpoint" for name in stage.start]
     for number, folder in enumerate(folders):
         if not folder.is_dir():
-            raise UserError(f"stage {stage.name} starts from {folder}, which is not there: run that stage first or give --start")
+            raise UserError(
+                f"stage {stage.name} starts from {folder}, which is not there: run that stage first or give --start"
+            )
         earlier, codec = checkpoint.load(folder)
         if number == 0:
             model.load_state_dict(earlier.state_dict())
@@ -83,9 +87,11 @@ def _task(
 ) -> tuple[nn.ModuleList, Loss]:
     """The modules a stage trains and its loss: (frames (B, K, 3, H, W), generator of randomness) -> scalar."""
     if stage.trains == "codec":
-        clips = SyntheticClips(512, 1, options.resolution, first=HELD_OUT - 10_000)
-        codec.start_linear(torch.cat(list(batches(clips, 64, 0, 8, 0)))[:, 0])
-        return nn.ModuleList([codec]), lambda frames, generator: _codec_loss(codec, frames.flatten(0, 1), generator)
+        clips = SyntheticClips(256, 1, options.resolution, first=HELD_OUT - 10_000)
+        codec.start_linear(torch.cat(list(batches(clips, 64, 0, 4, 0)))[:, 0])
+        return nn.ModuleList([codec]), lambda frames, generator: _codec_loss(
+            codec, frames.flatten(0, 1), generator
+        )
 
     codec.requires_grad_(False).eval()
     head = ReconstructionHead(model.config.planner, model.config.codec.channels)
@@ -108,7 +114,11 @@ def _task(
         drop = torch.rand(batch, generator=generator) < UNCONDITIONAL
         return model.joint_loss(z_low, z_high, mask, step, noise, drop)
 
-    trained = {"planner": [model.planner, head], "generator": [model.generator], "both": [model.planner, model.generator]}
+    trained = {
+        "planner": [model.planner, head],
+        "generator": [model.generator],
+        "both": [model.planner, model.generator],
+    }
     return nn.ModuleList(trained[stage.trains]), loss
 
 
@@ -120,10 +130,12 @@ def _codec_loss(codec: LatentCodec, frames: Tensor, generator: torch.Generator) 
     return reconstruction + 1e-5 * (latents**2).mean()
 
 
-def _loop(folder: Path, options: Options, args: argparse.Namespace, trainee: nn.ModuleList, loss: Loss) -> None:
+def _loop(
+    folder: Path, options: Options, args: argparse.Namespace, trainee: nn.ModuleList, loss: Loss
+) -> None:
     """AdamW with warm-up and cosine decay, averaged weights, a log and a state file; ends with the averaged weights."""
     stage = stages.stage(options.stage)
-    batch = options.batch * (2 if stage.trains == "codec" else 1)
+    batch = options.batch
     total = max(1, options.clips // batch)
     optimizer = torch.optim.AdamW(trainee.parameters(), lr=options.lr, betas=(0.9, 0.95), weight_decay=0.01)
     average = copy.deepcopy(trainee).requires_grad_(False)
@@ -147,7 +159,12 @@ def _loop(folder: Path, options: Options, args: argparse.Namespace, trainee: nn.
         if (step + 1) % args.save_every == 0 or step + 1 == total:
             with torch.no_grad():
                 held = _with(average, trainee, lambda: loss(held_out, _generator(options, -1)).item())
-            row = {"step": step + 1, "clips": (step + 1) * batch, "loss": sum(window) / len(window), "held_out": held}
+            row = {
+                "step": step + 1,
+                "clips": (step + 1) * batch,
+                "loss": sum(window) / len(window),
+                "held_out": held,
+            }
             row["seconds"] = round(time.monotonic() - began, 1)
             window = []
             bar.set_postfix(loss=f"{row['loss']:.4f}", held_out=f"{held:.4f}")
@@ -168,7 +185,11 @@ def _loop(folder: Path, options: Options, args: argparse.Namespace, trainee: nn.
 
 
 def _resume(
-    folder: Path, options: Options, trainee: nn.ModuleList, average: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path,
+    options: Options,
+    trainee: nn.ModuleList,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
 ) -> tuple[int, float]:
     """Load the last state, if any: the step to go on from, and the seconds spent so far."""
     path, log = folder / "state.pt", folder / "log.jsonl"
@@ -184,7 +205,9 @@ def _resume(
     optimizer.load_state_dict(state["optimizer"])
     rows = log.read_text(encoding="utf-8").splitlines(keepends=True)
     with atomic(log) as temporary:  # lines of steps that the state does not cover are done again
-        temporary.write_text("".join(row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= state["step"]))
+        temporary.write_text(
+            "".join(row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= state["step"])
+        )
     return state["step"], state["seconds"]
 
 

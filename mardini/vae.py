@@ -115,7 +115,7 @@ class LatentCodec(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, frames: Tensor) -> None:
-        """Set ``shift`` (per channel) and ``scale`` (one for all) so that latents of ``frames`` have unit mean variance.
+        """Set ``shift`` (per channel) and ``scale`` (one for all) so that latents of ``frames`` have unit variance.
 
         The decoder's trunk reads normalised latents, so call this before training it, not after.
         """

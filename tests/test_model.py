@@ -15,7 +15,12 @@ from mardini.model import MarDini, masked_mse, random_steps
 from mardini.planner import ReconstructionHead
 from mardini.positions import append_next, drop_next, rope, rotate, sequence_index
 
-TABLE_1 = {"S/ST": (1.3e9, 288e6, 9), "L/ST": (3.1e9, 288e6, 9), "S/T": (1.3e9, 288e6, 17), "L/T": (3.1e9, 288e6, 17)}
+TABLE_1 = {
+    "S/ST": (1.3e9, 288e6, 9),
+    "L/ST": (3.1e9, 288e6, 9),
+    "S/T": (1.3e9, 288e6, 17),
+    "L/T": (3.1e9, 288e6, 17),
+}
 
 
 def perturbed(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
@@ -94,7 +99,9 @@ def test_noise_never_reaches_references(tiny: MarDini) -> None:
         z_low = torch.where(mask[:, :, None, None, None], torch.randn_like(z_low), z_low)
         hooks = [
             block.register_forward_hook(
-                lambda _m, _i, out, run=run: seen[run].append((out[0] if isinstance(out, tuple) else out)[:, ~mask[0]])
+                lambda _m, _i, out, run=run: seen[run].append(
+                    (out[0] if isinstance(out, tuple) else out)[:, ~mask[0]]
+                )
             )
             for block in [*tiny.planner.blocks, *tiny.generator.blocks]
         ]
@@ -156,7 +163,9 @@ def test_rotary_scores_depend_on_differences_only(i: int, j: int, shift: int, la
         at = [rope(torch.tensor([float(p)]), torch.tensor([float(s)]), 8) for p, s in ((a, t), (b, u))]
         return (rotate(q, at[0]) * rotate(k, at[1])).sum()
 
-    torch.testing.assert_close(score(i, j, 0, 3), score(i + shift, j + shift, later, later + 3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        score(i, j, 0, 3), score(i + shift, j + shift, later, later + 3), atol=1e-4, rtol=0
+    )
 
 
 def test_losses_count_masked_frames_only(tiny: MarDini) -> None:

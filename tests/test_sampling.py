@@ -40,7 +40,9 @@ def test_ddim_with_the_true_velocity_lands_on_the_true_latent(step: int, previou
     z, noise = (torch.randn(2, 3, dtype=torch.float64, generator=generator) for _ in range(2))
     at = torch.tensor([step, step])
     got = ddim_step(add_noise(z, noise, at), velocity(z, noise, at), step, previous)
-    torch.testing.assert_close(got, add_noise(z, noise, torch.tensor([previous, previous])), atol=1e-9, rtol=0)
+    torch.testing.assert_close(
+        got, add_noise(z, noise, torch.tensor([previous, previous])), atol=1e-9, rtol=0
+    )
 
 
 def test_sampling_steps_trail_from_pure_noise() -> None:
@@ -54,7 +56,9 @@ def test_sampling_steps_trail_from_pure_noise() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(2, 17), st.floats(0, 1), st.floats(0, 1), st.booleans(), st.integers(0, 99))
-def test_sampled_masks_respect_the_preserved_ratio(frames: int, a: float, b: float, keep: bool, seed: int) -> None:
+def test_sampled_masks_respect_the_preserved_ratio(
+    frames: int, a: float, b: float, keep: bool, seed: int
+) -> None:
     low, high = min(a, b), max(a, b)
     mask = sample_masks(40, frames, (low, high), torch.Generator().manual_seed(seed), keep)
     kept = (~mask).sum(dim=1)
@@ -81,7 +85,8 @@ def test_packed_masks_find_every_masked_frame(rows: list[list[bool]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_frames", "message"), [((), "at least one"), ((0, 9), "do not fit"), (range(5), "nothing to generate")]
+    ("given_frames", "message"),
+    [((), "at least one"), ((0, 9), "do not fit"), (range(5), "nothing to generate")],
 )
 def test_bad_masks_are_refused(given_frames: tuple[int, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
@@ -90,13 +95,17 @@ def test_bad_masks_are_refused(given_frames: tuple[int, ...], message: str) -> N
 
 @pytest.mark.parametrize("guidance", [None, 2.5])
 @pytest.mark.parametrize("given_frames", [(0, 4), (0,), (2,), (0, 1, 3)])
-def test_cached_sampling_equals_uncached(tiny: MarDini, given_frames: tuple[int, ...], guidance: float | None) -> None:
+def test_cached_sampling_equals_uncached(
+    tiny: MarDini, given_frames: tuple[int, ...], guidance: float | None
+) -> None:
     mask = mask_from_given(5, given_frames)
     generator = torch.Generator().manual_seed(0)
     z_given = torch.randn(2, len(given_frames), 16, 4, 4, generator=generator)
     z_low = torch.randn(2, 5, 16, 2, 2, generator=generator)
     noise = torch.randn(2, 5 - len(given_frames), 16, 4, 4, generator=generator)
-    fast, slow = (sample(tiny, z_given, z_low, mask, noise, 6, guidance, cache=cache) for cache in (True, False))
+    fast, slow = (
+        sample(tiny, z_given, z_low, mask, noise, 6, guidance, cache=cache) for cache in (True, False)
+    )
     torch.testing.assert_close(fast, slow, atol=1e-5, rtol=1e-5)
 
 
@@ -104,7 +113,15 @@ def test_the_planner_runs_once_per_window(tiny: MarDini) -> None:
     calls = []
     hook = tiny.planner.register_forward_hook(lambda *_: calls.append(1))
     mask = mask_from_given(5, (0, 4))
-    sample(tiny, torch.randn(1, 2, 16, 4, 4), torch.randn(1, 5, 16, 2, 2), mask, torch.randn(1, 3, 16, 4, 4), 10, 2.0)
+    sample(
+        tiny,
+        torch.randn(1, 2, 16, 4, 4),
+        torch.randn(1, 5, 16, 2, 2),
+        mask,
+        torch.randn(1, 3, 16, 4, 4),
+        10,
+        2.0,
+    )
     hook.remove()
     assert len(calls) == 1
 
