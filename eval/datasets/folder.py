@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-from av.error import FFmpegError
 import numpy as np
+from av.error import FFmpegError
 
 from eval.datasets.base import Clip, Dataset
 from eval.datasets.chunks import (
