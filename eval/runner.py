@@ -109,7 +109,7 @@ class Loop:
         if clips:
             self._check_predictions()
         size = max(1, self.run_.batch_size)
-        with tqdm(total=len(clips) * len(self.jobs), unit="clip", delay=1, dynamic_ncols=True) as bar:
+        with tqdm(total=len(clips) * len(self.jobs), unit="clip", delay=1, mininterval=1) as bar:
             for start in range(0, len(clips), size):
                 self._batch(clips[start : start + size], bar)
         for job in self.jobs:

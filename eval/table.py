@@ -136,7 +136,7 @@ def notes(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[
     }
     for name, (n, dimensions) in poor.items():
         lines.append(
-            f"{name}: {n} samples of {dimensions} features (rank deficient, biased up): compare at equal n only."
+            f"{name}: {n} samples of {dimensions} features: rank deficient, biased up, compare at equal n."
         )
     hidden = [name for name in columns if name not in printed(columns)]
     if hidden:

@@ -1,0 +1,88 @@
+"""The adapter of the model, against a small stand-in for the pipeline."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.systems.base import Task
+from eval.systems.mardini import Mardini, hash_of, shipped
+from mardini.errors import UserError
+
+
+class Fake:
+    """Answers like the pipeline: the seed's low byte in all missing frames."""
+
+    loaded: list[object] = []
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | None, device: str) -> Fake:
+        cls.loaded.append((folder, device))
+        return cls()
+
+    def fill(self, frames: np.ndarray, given: list[int], *, seed: int, steps: int) -> np.ndarray:
+        assert given == sorted(given)
+        made = np.full_like(frames, seed % 256)
+        made[given] = frames[given]
+        made[:, 0, 0, 0] = steps
+        return made
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    module = types.ModuleType("mardini.pipeline")
+    module.MarDiniPipeline = Fake  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "mardini.pipeline", module)
+    Fake.loaded.clear()
+    folder = tmp_path / "my model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+def test_each_clip_has_its_own_seed_and_the_network_is_loaded_once(checkpoint: Path) -> None:
+    system = Mardini(checkpoint, steps=4)
+    assert not Fake.loaded
+    first = np.zeros((8, 8, 3), np.uint8)
+    tasks = [Task(str(seed), {0: first, 8: first}, 9, seed) for seed in (3, 5)]
+    clips = system.predict(tasks)
+    assert Fake.loaded == [(checkpoint, "cpu")]
+    assert [int(clip[4, 1, 1, 1]) for clip in clips] == [3, 5]
+    assert clips[0][4, 0, 0, 0] == 4
+    np.testing.assert_array_equal(system.predict(tasks[1:])[0], clips[1])
+
+
+def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) -> None:
+    system = Mardini(checkpoint)
+    assert system.variant == f"mardini-my_model-{hash_of(checkpoint)[:8]}"
+    assert Mardini(checkpoint, steps=8).variant == system.variant + "-steps8"
+    described = system.describe()
+    assert described["steps"] == 25
+    (checkpoint / "model.safetensors").write_bytes(b"others")
+    other = Mardini(checkpoint)
+    assert other.variant != system.variant
+    assert other.describe()["weights_sha256"] != described["weights_sha256"]
+    (checkpoint / "notes.txt").write_text("not part of the model")
+    assert Mardini(checkpoint).describe() == other.describe()
+
+
+def test_missing_checkpoint_and_bad_steps_are_refused(checkpoint: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        Mardini(checkpoint / "nothing")
+    with pytest.raises(UserError, match="at least 1"):
+        Mardini(checkpoint, steps=0)
+
+
+def test_shipped_checkpoint_is_where_the_model_says() -> None:
+    from mardini import checkpoint
+
+    if not checkpoint.shipped().is_dir():
+        with pytest.raises(UserError, match="holds no checkpoint"):
+            shipped()
+    else:
+        assert shipped() == checkpoint.shipped()
