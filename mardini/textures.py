@@ -169,8 +169,8 @@ def stripes(rng: np.random.Generator, n: int, detail: float) -> np.ndarray:
     colours = palette(rng)
     count = rng.uniform(2, 4 + 7 * detail)
     x, y = _coordinates(rng, n, rng.uniform(0, 0.06))
-    # clipped sines: the sharper the steeper, but never from dark to light within less than two texels
-    steep = np.float32(max(1, min(rng.uniform(1, 12), n / (2 * np.pi * count))))
+    # clipped sines: the sharper the steeper, but never from dark to light within less than one texel
+    steep = np.float32(max(1, min(rng.uniform(1, 12), n / (np.pi * count))))
     wave = np.clip(np.sin(2 * np.pi * count * x) * steep, -1, 1)
     if rng.uniform() < 0.5:
         wave = wave * np.clip(np.sin(2 * np.pi * count * y) * steep, -1, 1)
