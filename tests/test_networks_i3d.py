@@ -26,6 +26,7 @@ def network() -> I3D:
     return load_i3d(None)
 
 
+@pytest.fixture(scope="module")
 def perturbed() -> I3D:
     """Random weights with batch norms that are not the identity."""
     network = load_i3d(None)
@@ -174,8 +175,8 @@ def written_out(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor
     return logits[:, :, :, 0, 0].mean(dim=2)
 
 
-def test_a_videogpt_state_dict_loads_strictly_and_gives_the_network_of_the_paper(tmp_path, clip):
-    state = perturbed().state_dict()
+def test_a_videogpt_state_dict_loads_strictly_and_gives_the_network_of_the_paper(perturbed, tmp_path, clip):
+    state = perturbed.state_dict()
     torch.save(state, tmp_path / "i3d.pt")
     with torch.inference_mode():
         expected = written_out(state, preprocess(clip)).numpy()
@@ -206,16 +207,16 @@ class Program(torch.nn.Module):
         return self.network(x)
 
 
-def test_torchscript_weights_are_mapped_by_order_and_proved_by_running():
-    theirs, ours = perturbed(), I3D()
-    load_torchscript(ours, Program(theirs))
-    for name, value in theirs.state_dict().items():
+def test_torchscript_weights_are_mapped_by_order_and_proved_by_running(perturbed):
+    ours = I3D()
+    load_torchscript(ours, Program(perturbed))
+    for name, value in perturbed.state_dict().items():
         assert torch.equal(ours.state_dict()[name], value), name
 
 
-def test_torchscript_weights_in_another_order_are_refused():
+def test_torchscript_weights_in_another_order_are_refused(perturbed):
     """Two tensors of one shape exchanged: only running both networks can tell."""
-    program = Program(perturbed())
+    program = Program(perturbed)
     batch_norm = [k for k, v in program.listed.items() if v.shape == (384,)]
     program.listed[batch_norm[0]], program.listed[batch_norm[2]] = (
         program.listed[batch_norm[2]],
@@ -225,8 +226,8 @@ def test_torchscript_weights_in_another_order_are_refused():
         load_torchscript(I3D(), program)
 
 
-def test_a_torchscript_file_of_another_network_is_refused():
-    program = Program(load_i3d(None))
+def test_a_torchscript_file_of_another_network_is_refused(network):
+    program = Program(network)
     program.listed.popitem()
     with pytest.raises(UserError, match="do not fit"):
         load_torchscript(I3D(), program)
