@@ -1,8 +1,13 @@
-"""Checkpoints that others can read: one safetensors file with a config.json beside it, loaded strictly."""
+"""Checkpoints that others can read: one safetensors file with a config.json beside it, loaded strictly.
+
+python -m mardini.checkpoint runs/nano/joint-task/checkpoint nano --half      copy, in half precision on disk
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -12,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mardini.config import MarDiniConfig
-from mardini.errors import UserError
+from mardini.errors import UserError, command
 from mardini.files import atomic, write_json
 from mardini.model import MarDini
 from mardini.vae import LatentCodec
@@ -74,3 +79,25 @@ def load(folder: Path | None = None) -> tuple[MarDini, LatentCodec]:
 def _named(model: nn.Module, codec: nn.Module) -> dict[str, Tensor]:
     parts = (("model.", model), ("codec.", codec))
     return {prefix + name: tensor for prefix, module in parts for name, tensor in module.state_dict().items()}
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Copy a checkpoint, checked by loading it; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mardini.checkpoint",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", type=Path, help="checkpoint folder")
+    parser.add_argument("target", type=Path, help="folder to write")
+    parser.add_argument(
+        "--half", action="store_true", help="float16 on disk, half the size; loaded as float32"
+    )
+    options = parser.parse_args(argv)
+    save(options.target, *load(options.source), dtype=torch.float16 if options.half else torch.float32)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -49,7 +49,7 @@ class MarDini(nn.Module):
     def joint_loss(
         self, z_low: Tensor, z_high: Tensor, mask: Tensor, step: Tensor, noise: Tensor, drop: Tensor
     ) -> Tensor:
-        """Both: || M v - M G(z_t, P(z_low masked), t) ||^2, with ``Z_uncond`` as the plan where ``drop`` (B,) is True."""
+        """Both: || M v - M G(z_t, P(z_low masked), t) ||^2, ``Z_uncond`` the plan where ``drop`` (B,) is True."""
         masked = MaskedFrames.pack(mask)
         plan = self.plan(z_low, masked)
         plan = torch.where(
