@@ -75,7 +75,7 @@ class Store:
     def read_rows(self) -> dict[str, dict[str, Any]]:
         """Latest row per clip id. A torn last line (the process was killed while writing) is dropped."""
         rows: dict[str, dict[str, Any]] = {}
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for line in self.rows_path.read_bytes().splitlines():
                 with contextlib.suppress(ValueError):
                     row = json.loads(line)
@@ -108,7 +108,7 @@ class Store:
         try:
             with self.rows_path.open("rb") as file:
                 return end_of_last_line(file) != file.seek(0, os.SEEK_END)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     def write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:

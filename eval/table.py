@@ -51,7 +51,7 @@ def counts(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
 def table(
     title: str, records: Sequence[Mapping[str, Any]], names: Sequence[str], missing: Sequence[str] = ()
 ) -> str:
-    """One table. Intervals stand beside the values, or below them where the lines would get too long."""
+    """One table. Too long lines are avoided by intervals below the values, then by cutting it in two."""
     first = records[0]["metrics"]
     header = ["system", *(heading(name, first[name]) for name in names), *missing]
     marks = {name: best(records, name) for name in names}
@@ -64,10 +64,17 @@ def table(
             cells.append((number(entry["value"], entry["decimals"]) + mark, interval(entry)))
         rows.append(cells + [("n/a ", "")] * len(missing))
     beside = [[f"{value} {extra}".rstrip(" ") if extra else value for value, extra in row] for row in rows]
-    if length([header, *beside]) <= WIDTH:
-        lines = beside
-    else:
+    lines = beside
+    if length([header, *beside]) > WIDTH:
         lines = [line for row in rows for line in ([c[0] for c in row], [c[1] for c in row])]
+    if length([header, *lines]) > WIDTH and len(names) > 1:
+        half = (len(names) + 1) // 2
+        return "\n".join(
+            [
+                table(title, records, names[:half]),
+                table(f"{title}, continued", records, names[half:], missing),
+            ]
+        )
     return "\n".join([title, *render([header, *lines])])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from mardini.errors import UserError
 class Fake:
     """Answers like the pipeline: the seed's low byte in all missing frames."""
 
-    loaded: list[object] = []
+    loaded: ClassVar[list[object]] = []
 
     @classmethod
     def from_pretrained(cls, folder: Path | None, device: str) -> Fake:

@@ -1,0 +1,89 @@
+"""The printed table: marks, widths, and what it says of numbers that need a warning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.table import notes, tables
+
+
+def entry(value: float | None, higher: bool, decimals: int = 2, n: int = 4, **more: Any) -> dict[str, Any]:
+    low, high = (None, None) if value is None else (value - 1, value + 1)
+    base = {
+        "value": value,
+        "low": low,
+        "high": high,
+        "n": n,
+        "higher_is_better": higher,
+        "decimals": decimals,
+    }
+    return base | more
+
+
+def record(variant: str, **entries: dict[str, Any]) -> dict[str, Any]:
+    return {"variant": variant, "dataset": {"clips": 4, "sources": 2}, "metrics": entries}
+
+
+def two(fid_a: float | None = 9.0, fid_b: float | None = 7.0) -> list[dict[str, Any]]:
+    return [
+        record("blend", psnr_mid=entry(20.0, True), fid_all=entry(fid_a, False, n=28, dimensions=2048)),
+        record("flow", psnr_mid=entry(21.004, True), fid_all=entry(fid_b, False, n=28, dimensions=2048)),
+    ]
+
+
+def test_best_is_marked_by_direction() -> None:
+    text = tables(two(), ["psnr_mid", "fid_all"])
+    assert "psnr ↑" in text and "fid ↓" in text
+    assert "21.00* [20.0, 22.0]" in text and "20.00  [19.0, 21.0]" in text
+    assert "7.00* [6.0, 8.0]" in text and "9.00  [8.0, 10.0]" in text
+    assert "Middle frame: n = 4 clips of 2 videos\n" in text
+    assert "All generated frames: n = 4 clips of 2 videos, fid on 28 frames\n" in text
+
+
+def test_equal_printed_values_share_the_mark() -> None:
+    text = tables(two(7.001, 7.004), ["psnr_mid", "fid_all"])
+    assert text.count("7.00*") == 2
+
+
+def test_nothing_is_marked_where_nothing_is_compared() -> None:
+    assert "*" not in tables(two()[:1], ["psnr_mid", "fid_all"])
+
+
+def test_missing_values_and_columns_are_said() -> None:
+    text = tables(two(None, 7.0), ["psnr_mid", "fid_all"], absent=["fvd", "lpips_alex_mid"])
+    assert "n/a" in text.splitlines()[9]
+    middle, whole = text.split("\n\n")
+    assert "lpips_alex" in middle and "fvd" not in middle
+    assert "fvd" in whole and "lpips_alex" not in whole
+
+
+def test_every_line_fits_in_100_columns() -> None:
+    names = ["psnr_mid", "ssim_vidim_mid", "ssim_std_mid", "lpips_alex_random_mid", "fid_random_mid"]
+    metrics = {name: entry(1234.5678, True, 4) for name in names}
+    wide = [record(name, **metrics) for name in ("repeat", "mardini-checkpoint-0123abcd-steps100")]
+    lines = tables(wide, names).splitlines()
+    assert max(map(len, lines)) <= 100
+    for name in names:
+        assert name.removesuffix("_mid") in "\n".join(lines)
+    assert sum(line.count("[1233.568, 1235.568]") for line in lines) == 2 * len(names)
+    assert sum("continued" in line for line in lines) == 1
+    narrow = tables(wide, names[:1]).splitlines()
+    assert len(narrow) == 5  # intervals beside the values where there is room
+
+
+def test_forms_that_stand_for_another_are_left_to_the_record() -> None:
+    metrics = {name: entry(20.0, True) for name in ("psnr_all", "psnr_clip")}
+    text = tables([record("blend", **metrics)], ["psnr_all", "psnr_clip"])
+    assert "psnr_clip ↑" in text and "psnr ↑" not in text
+    assert "psnr ↑" in tables([record("blend", **metrics)], ["psnr_all"])
+    assert "the records also hold psnr_all." in notes([record("blend", **metrics)], ["psnr_all", "psnr_clip"])
+
+
+def test_notes_warn_of_random_features_and_few_samples() -> None:
+    metrics = {"fid_random_all": entry(1.0, False, n=28, dimensions=2048), "psnr_mid": entry(20.0, True)}
+    text = "\n".join(notes([record("blend", **metrics)], list(metrics)))
+    assert "random weights: fid_random." in text
+    assert "fid_random: 28 samples of 2048 features: rank deficient" in text
+    metrics = {"fid_all": entry(1.0, False, n=2500, dimensions=2048)}
+    text = "\n".join(notes([record("blend", **metrics)], list(metrics)))
+    assert "random" not in text and "deficient" not in text
