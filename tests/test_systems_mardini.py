@@ -87,3 +87,23 @@ def test_shipped_checkpoint_is_where_the_model_says() -> None:
             shipped()
     else:
         assert shipped() == checkpoint.shipped()
+
+
+def test_real_pipeline_fits_the_adapter(tmp_path: Path) -> None:
+    """An untrained tiny model: scores mean nothing, but shapes, seeds and given frames must be right."""
+    from mardini.checkpoint import save
+    from mardini.config import preset
+    from mardini.model import MarDini
+    from mardini.vae import LatentCodec
+
+    config = preset("tiny")
+    save(tmp_path, MarDini(config), LatentCodec(config.codec))
+    clip = np.random.default_rng(0).integers(0, 256, (9, 48, 40, 3), np.uint8)
+    tasks = [Task(str(seed), {0: clip[0], 8: clip[8]}, 9, seed) for seed in (0, 2**63 - 1)]
+    system = Mardini(tmp_path, steps=2)
+    one, two = system.predict(tasks)
+    assert one.shape == clip.shape and one.dtype == np.uint8
+    np.testing.assert_array_equal(one[[0, 8]], clip[[0, 8]])
+    np.testing.assert_array_equal(Mardini(tmp_path, steps=2).predict(tasks[1:])[0], two)
+    (inner,) = system.predict([Task("c", {2: clip[2], 5: clip[5]}, 9, 0)])
+    np.testing.assert_array_equal(inner[[2, 5]], clip[[2, 5]])
