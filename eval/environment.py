@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import os
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
+
+from eval.workers import cores
 
 PACKAGES = ("av", "lpips", "mardini", "numpy", "opencv-python-headless", "scipy", "torch", "torchvision")
 
@@ -56,10 +57,9 @@ def machine() -> dict[str, Any]:
     """Processor, cores this process may use, GPU, Python and system."""
     import torch
 
-    affinity = getattr(os, "sched_getaffinity", None)
     return {
         "cpu": cpu_model(),
-        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "cores": cores(),
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "platform": platform.platform(),

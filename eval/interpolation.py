@@ -121,6 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         limit=options.limit,
         seed=options.seed,
         batch_size=options.batch_size,
+        device=options.device,
         force=options.force,
         notify=lambda sentence: print(f"note: {sentence}", flush=True),
     )

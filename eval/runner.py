@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from eval.record import assemble, feature_lists, has_columns, identity, run_key
 from eval.results import REFERENCE, ReferencePixels, Store, key_of, pixels_of, protocol_folder
 from eval.systems.base import System, Task, clip_seed, keep_given
 from eval.systems.predictions import Predictions
+from eval.workers import workers
 from mardini.errors import UserError
 from mardini.files import write_json
 
@@ -50,6 +52,7 @@ class Run:
         limit: as given to the dataset; part of the path.
         seed: of the systems' random numbers; part of the path.
         batch_size: clips a system is given at a time. Scores do not depend on it.
+        device: where networks run.
         force: compute everything again.
         notify: told plain sentences for the user.
     """
@@ -62,6 +65,7 @@ class Run:
     limit: int | None = None
     seed: int = 0
     batch_size: int = 4
+    device: str = "cpu"
     force: bool = False
     notify: Callable[[str], None] = print
 
@@ -109,9 +113,15 @@ class Loop:
         if clips:
             self._check_predictions()
         size = max(1, self.run_.batch_size)
-        with tqdm(total=len(clips) * len(self.jobs), unit="clip", delay=1, mininterval=1) as bar:
+        total = len(clips) * len(self.jobs)
+        with (
+            workers(self.run_.device) as pool,
+            tqdm(total=total, unit="clip", delay=1, mininterval=1) as bar,
+        ):
+            if clips:
+                self._load_networks()
             for start in range(0, len(clips), size):
-                self._batch(clips[start : start + size], bar)
+                self._batch(clips[start : start + size], pool, bar)
         for job in self.jobs:
             self._close(job)
 
@@ -188,32 +198,49 @@ class Loop:
             if isinstance(job.system, Predictions):
                 job.system.check(expected, self.protocol.frames, self.protocol.given)
 
-    def _batch(self, clips: Sequence[Clip], bar: Any) -> None:
-        """Decode some clips, and bring every system up to date on them."""
+    def _load_networks(self) -> None:
+        """Load the detectors here: several threads asking for one at the same time would load it twice."""
+        for metric in (*self.metrics.frame_metrics, *self.metrics.set_metrics):
+            getattr(metric, "network", None)
+
+    def _batch(self, clips: Sequence[Clip], pool: Executor, bar: Any) -> None:
+        """Decode some clips, and bring every system up to date on them.
+
+        Systems predict one after the other here, while the pool scores what they have predicted.
+        """
         references = {clip.id: self._load(clip) for clip in clips}
         for clip in clips:
             self.pixels.learn(clip.id, references[clip.id])
         self.pixels.save()
-        for clip in clips:
-            pixels = self.pixels.known[clip.id]
-            lost = (
-                self.metrics.set_metrics
-                if self.run_.force
-                else self._missing_sets(self.reference, clip.id, pixels)
-            )
-            self._features(self.reference, clip.id, pixels, references[clip.id], lost)
+        true = [pool.submit(self._reference_features, clip.id, references[clip.id]) for clip in clips]
+        scored: list[tuple[Job, list[Future[dict[str, Any]]]]] = []
         for job in self.jobs:
-            todo = {clip.id: self._missing(job, clip.id) for clip in clips}
-            pending = [clip for clip in clips if self.run_.force or todo[clip.id]]
-            bar.set_description(job.system.variant, refresh=False)
+            pending = [clip for clip in clips if self.run_.force or self._missing(job, clip.id)]
             bar.update(len(clips) - len(pending))
-            predictions = self._predict(job, pending, references) if pending else {}
-            with job.store.appending() as append:
-                for clip in pending:
-                    row = self._score(job, clip, *predictions[clip.id], references[clip.id])
-                    append(row)
-                    job.rows[clip.id] = row
-                    bar.update()
+            predictions = self._predict(job, pending, references)
+            futures = [
+                pool.submit(self._score, job, clip, *predictions[clip.id], references[clip.id])
+                for clip in pending
+            ]
+            scored.append((job, futures))
+        for future in true:
+            future.result()
+        for job, futures in scored:
+            bar.set_description(job.system.variant, refresh=False)
+            if futures:
+                with job.store.appending() as append:
+                    for future in futures:
+                        row = future.result()
+                        append(row)
+                        job.rows[row["clip"]] = row
+                        bar.update()
+
+    def _reference_features(self, clip_id: str, frames: np.ndarray) -> None:
+        pixels = self.pixels.known[clip_id]
+        lost = self.metrics.set_metrics
+        if not self.run_.force:
+            lost = self._missing_sets(self.reference, clip_id, pixels)
+        self._features(self.reference, clip_id, pixels, frames, lost)
 
     def _load(self, clip: Clip) -> np.ndarray:
         frames = clip.load()
