@@ -69,7 +69,7 @@ def table(
         lines = [line for row in rows for line in ([c[0] for c in row], [c[1] for c in row])]
     if length([header, *lines]) > WIDTH and len(names) > 1:
         half = (len(names) + 1) // 2
-        return "\n".join(
+        return "\n\n".join(
             [
                 table(title, records, names[:half]),
                 table(f"{title}, continued", records, names[half:], missing),

@@ -209,8 +209,9 @@ def files_of(entry: Path) -> list[Path]:
 
 def shape_of(entry: Path) -> tuple[int, int, int]:
     """(frames, height, width) of an entry; image folders and ``.npy`` by their headers only."""
-    from mardini.video import read_clip
     from PIL import Image
+
+    from mardini.video import read_clip
 
     if entry.is_dir():
         files = files_of(entry)
