@@ -1,0 +1,58 @@
+"""Every number of ours in the README comes out of a committed record."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from eval.table import tables
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "benchmarks" / "results" / "interpolation"
+
+VIDIM_TABLE_1 = {  # DAVIS-7, middle frame: PSNR, SSIM, as reported in arXiv:2404.01203
+    "amt": ("20.12", "0.4853"),
+    "rife": ("19.54", "0.4546"),
+    "film": ("19.75", "0.4718"),
+    "ldmvfi": ("19.07", "0.4175"),
+    "vidm": ("18.73", "0.4221"),
+}
+
+
+def records(folder: str) -> dict[str, dict]:
+    found = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"{folder}*/*/record.json"))]
+    return {record["variant"]: record for record in found}
+
+
+def test_the_printed_tables_are_those_of_the_committed_records() -> None:
+    block = re.search(r"```text\n(Middle frame: .*?)\n```", README, re.DOTALL)
+    assert block
+    found = records("synthetic-7-v1")
+    names = [name for name in ("repeat", "blend", "flow", "minterpolate", "mardini") if name in found]
+    assert len(names) == 5
+    chosen = [found[name] for name in names]
+    columns = [c for c in chosen[0]["metrics"] if all(c in record["metrics"] for record in chosen)]
+    for line in block.group(1).splitlines():
+        assert line in expected(chosen, columns, block.group(1)), line
+
+
+def expected(chosen: list[dict], columns: list[str], block: str) -> str:
+    """The tables with columns in the order in which the README shows them."""
+    order = ["psnr_mid", "psnr_all", "psnr_clip", "ssim_vidim", "ssim_std", "lpips", "fid", "fvd"]
+    columns = sorted(columns, key=lambda name: next(i for i, start in enumerate(order) if name.startswith(start)))
+    return tables(chosen, columns)
+
+
+def test_the_calibration_table_is_that_of_the_committed_records() -> None:
+    found = records("vidim-7-v1")
+    assert found.keys() == VIDIM_TABLE_1.keys()
+    for method, (psnr, ssim) in VIDIM_TABLE_1.items():
+        metrics = found[method]["metrics"]
+        ours = f"{metrics['psnr_mid']['value']:.2f}", f"{metrics['ssim_vidim_mid']['value']:.4f}"
+        std = f"{metrics['ssim_std_mid']['value']:.4f}"
+        cells = [ours[0], psnr, ours[1], ssim, std]
+        row = re.search(rf"^\| {method} \|(.*)\|$", README, re.MULTILINE)
+        assert row and [cell.strip() for cell in row.group(1).split("|")] == cells, method
+        assert found[method]["dataset"]["clips"] == 60
