@@ -21,7 +21,7 @@ DEFAULT = "ddim"
 """The scheduler of the paper, in our own implementation; needs no diffusers."""
 
 ALMOST_PURE = 2.0**-24
-"""Signal power at the last step for schedulers that divide by it (as diffusers itself does): pure noise but for 1e-7."""
+"""Signal power at the last step for schedulers that divide by it, as in diffusers: noise but for 1e-7."""
 
 
 class Scheduler(Protocol):
