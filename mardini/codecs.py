@@ -10,7 +10,6 @@ import contextlib
 import importlib.util
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,12 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from mardini.errors import UserError
+from mardini.hub import HUB_ID
 from mardini.vae import FACTOR, LatentCodec
 
 CLASSES = ("AutoencoderKL", "AutoencoderTiny")
 """Of diffusers: the image auto-encoders that have variants of 16 channels at 1/8 resolution."""
-
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class Codec(Protocol):

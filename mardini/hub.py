@@ -1,0 +1,117 @@
+"""``from_pretrained``, ``save_pretrained`` and ``push_to_hub``, for the networks and for the whole pipeline.
+
+huggingface_hub's mixin does the talking; what is written and read is a checkpoint folder of
+``mardini/checkpoint.py`` with a generated model card.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
+
+from mardini.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mardini.model import MarDini
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+FILES = ("model.safetensors", "config.json", "codec/*", "README.md")
+"""What of a Hub repository is downloaded."""
+
+
+class Pretrained(ModelHubMixin):
+    """Base of the classes that live in checkpoint folders, here and on the Hub."""
+
+    @classmethod
+    def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # takes None too
+        cls,
+        pretrained_model_name_or_path: str | Path | None = None,
+        *,
+        force_download: bool = False,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        revision: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """From a checkpoint; its tensors must fit exactly.
+
+        Args:
+            pretrained_model_name_or_path: ``None`` for the checkpoint that comes with the package, a folder, or a
+                Hub id ``owner/name``.
+            force_download, token, cache_dir, local_files_only, revision: as everywhere in huggingface_hub.
+            **options: of the class; of the pipeline ``device``, ``dtype``, ``compile``, and ``codec``, the name of a
+                codec to use in place of the checkpoint's.
+
+        Raises:
+            UserError: nothing there, no network, or a checkpoint that is damaged or does not fit.
+        """
+        from mardini import checkpoint
+
+        folder = resolve(
+            pretrained_model_name_or_path,
+            force_download=force_download,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            revision=revision,
+        )
+        return cls._from_parts(*checkpoint.load(folder), **options)
+
+    @classmethod
+    def _from_parts(cls, model: MarDini, codec: nn.Module, /, **options: Any) -> Self:
+        raise NotImplementedError
+
+    def _parts(self) -> tuple[MarDini, nn.Module]:
+        """Networks and codec, as they are to be saved."""
+        raise NotImplementedError
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        from mardini import checkpoint
+
+        checkpoint.save(save_directory, *self._parts())
+
+    def generate_model_card(
+        self,
+        *,
+        records: Sequence[Mapping[str, Any]] = (),
+        logs: Mapping[str, Path] | None = None,
+        **_: Any,
+    ) -> ModelCard:
+        """The card of ``mardini/card.py``; ``model_card_kwargs`` of ``save_pretrained`` and ``push_to_hub`` come here.
+
+        Args:
+            records: of ``python -m eval.interpolation``, for the table of results.
+            logs: training stage -> its ``log.jsonl``.
+        """
+        from mardini.card import model_card
+
+        return ModelCard(model_card(*self._parts(), records=records, logs=logs or {}))
+
+
+def resolve(name: str | Path | None, **download: Any) -> Path | None:
+    """The local folder of a checkpoint: ``None`` stays (the shipped one), a Hub id is downloaded once.
+
+    Raises:
+        UserError: ``name`` is neither a folder nor a repository that can be reached.
+    """
+    if name is None or Path(name).is_dir():
+        return None if name is None else Path(name)
+    if isinstance(name, Path) or not HUB_ID.fullmatch(name):
+        raise UserError(
+            f"no checkpoint at {name}: give a folder with model.safetensors and config.json, or a Hub id owner/name"
+        )
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(FILES), **download))
+    except (OSError, ValueError) as error:  # the Hub's own errors and those of the network are OSErrors
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"no checkpoint at {name}: it is no folder here, and the Hub did not give it ({lines[0].rstrip('.')}); "
+            "check the name and the network"
+        ) from error
