@@ -12,6 +12,7 @@ import json
 import sys
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -55,8 +56,10 @@ def save(folder: Path, model: MarDini, codec: nn.Module, dtype: torch.dtype = to
     write_json(folder / CONFIG, model.config.to_dict())
 
 
-def load(folder: Path | None = None) -> tuple[MarDini, LatentCodec | DiffusersCodec]:
+def load(folder: Path | None = None) -> tuple[MarDini, Any]:
     """Model and codec of a checkpoint folder (``None``: the shipped one), float32, in evaluation mode.
+
+    The codec is a ``LatentCodec``, or a ``DiffusersCodec`` where the folder holds one.
 
     Raises ``UserError`` if a file is missing or unreadable, or if any tensor is missing, surplus or misshapen.
     """

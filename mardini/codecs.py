@@ -18,8 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from mardini.errors import UserError
-from mardini.hub import HUB_ID
+from mardini.hub import fetch
 from mardini.vae import FACTOR, LatentCodec
+
+FILES = tuple(
+    place + name for place in ("", "vae/") for name in ("config.json", "diffusion_pytorch_model.safetensors")
+)
+"""What of a Hub repository is downloaded."""
 
 CLASSES = ("AutoencoderKL", "AutoencoderTiny")
 """Of diffusers: the image auto-encoders that have variants of 16 channels at 1/8 resolution."""
@@ -74,7 +79,7 @@ def load_codec(spec: str | Path | None = None, channels: int = 16) -> LatentCode
 
     spec = shipped() if spec is None else spec
     config = Path(spec) / CONFIG
-    if config.is_file() and "planner" in json.loads(config.read_text(encoding="utf-8")):
+    if config.is_file() and "planner" in _read_json(config):
         codec = load(Path(spec))[1]
     else:
         codec = DiffusersCodec(_diffusers_autoencoder(spec))
@@ -90,44 +95,28 @@ def load_codec(spec: str | Path | None = None, channels: int = 16) -> LatentCode
 
 
 def _diffusers_autoencoder(spec: str | Path) -> Any:
-    if not Path(spec).is_dir() and (isinstance(spec, Path) or not HUB_ID.fullmatch(spec)):
-        raise UserError(f"no codec at {spec}: give a folder or a Hub id such as madebyollin/taesd3")
+    """The auto-encoder in a folder, or in its ``vae``, or of the Hub; checked tensor by tensor."""
+    root = fetch("codec", spec, FILES)
     if importlib.util.find_spec("diffusers") is None:
         raise UserError(
             f"codec {spec} needs diffusers, which is not installed: run 'pip install mardini[diffusers]'"
         )
     import diffusers
 
-    found: dict[str, Any] = {}
-    reason: Exception | None = None
-    for place in ({}, {"subfolder": "vae"}):  # an auto-encoder alone, or that of a whole pipeline
-        try:
-            found = diffusers.AutoencoderKL.load_config(str(spec), **place)  # pyright: ignore
-        except (OSError, ValueError) as error:
-            reason = reason or error
-            continue
-        if found.get("_class_name") in CLASSES:
-            break
-    if not found:
-        raise UserError(
-            f"no auto-encoder could be loaded from {spec} ({_first_line(reason)}): check the name and the network, "
-            "or give a local folder"
-        ) from reason
-    if found.get("_class_name") not in CLASSES:
-        raise UserError(f"{spec} holds a {found.get('_class_name')}: give one of {', '.join(CLASSES)}")
+    folder = next((place for place in (root, root / "vae") if (place / "config.json").is_file()), None)
+    if folder is None:
+        raise UserError(f"no codec at {spec}: neither it nor its folder vae holds a config.json")
+    kind = _read_json(folder / "config.json").get("_class_name")
+    if kind not in CLASSES:
+        raise UserError(f"{spec} holds a {kind}: give one of {', '.join(CLASSES)}")
     try:
         with _quiet():
-            vae, report = getattr(diffusers, found["_class_name"]).from_pretrained(
-                str(spec),
-                output_loading_info=True,
-                torch_dtype=torch.float32,
-                low_cpu_mem_usage=False,
-                **place,
+            vae, report = getattr(diffusers, kind).from_pretrained(
+                str(folder), output_loading_info=True, torch_dtype=torch.float32, low_cpu_mem_usage=False
             )
     except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"the auto-encoder of {spec} cannot be loaded ({_first_line(error)}): fetch it again"
-        ) from error
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
+        raise UserError(f"the auto-encoder of {spec} cannot be loaded ({line}): fetch it again") from error
     wrong = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
     if wrong:
         raise UserError(
@@ -135,6 +124,13 @@ def _diffusers_autoencoder(spec: str | Path) -> Any:
             "fetch both again"
         )
     return vae
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not readable ({error}): fetch it again") from error
 
 
 @contextlib.contextmanager
@@ -148,12 +144,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(level)
-
-
-def _first_line(error: Exception | None) -> str:
-    return (
-        str(error).strip().splitlines()[0].rstrip(".") if error and str(error).strip() else "unknown reason"
-    )
 
 
 def in_slices(code: Callable[[Tensor], Tensor], batch: Tensor, frames: int = 8) -> Tensor:

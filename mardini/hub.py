@@ -96,22 +96,31 @@ class Pretrained(ModelHubMixin):
 
 
 def resolve(name: str | Path | None, **download: Any) -> Path | None:
-    """The local folder of a checkpoint: ``None`` stays (the shipped one), a Hub id is downloaded once.
+    """The local folder of a checkpoint: ``None`` stays (the shipped one), a Hub id is downloaded once."""
+    return None if name is None else fetch("checkpoint", name, FILES, **download)
+
+
+def fetch(kind: str, name: str | Path, files: Sequence[str], **download: Any) -> Path:
+    """A folder by its path, or ``files`` of a Hub repository by its id.
+
+    Args:
+        kind: what it is called in errors.
+        name: a folder, or ``owner/name``.
+        files: names or patterns to download.
+        **download: options of ``huggingface_hub.snapshot_download``.
 
     Raises:
         UserError: ``name`` is neither a folder nor a repository that can be reached.
     """
-    if name is None or Path(name).is_dir():
-        return None if name is None else Path(name)
+    if Path(name).is_dir():
+        return Path(name)
     if isinstance(name, Path) or not HUB_ID.fullmatch(name):
-        raise UserError(
-            f"no checkpoint at {name}: give a folder with model.safetensors and config.json, or a Hub id owner/name"
-        )
+        raise UserError(f"no {kind} at {name}: give a folder that holds one, or a Hub id such as owner/name")
     try:
-        return Path(snapshot_download(name, allow_patterns=list(FILES), **download))
+        return Path(snapshot_download(name, allow_patterns=list(files), **download))
     except (OSError, ValueError) as error:  # the Hub's own errors and those of the network are OSErrors
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
-            f"no checkpoint at {name}: it is no folder here, and the Hub did not give it ({lines[0].rstrip('.')}); "
+            f"no {kind} at {name}: it is no folder here, and the Hub did not give it ({lines[0].rstrip('.')}); "
             "check the name and the network"
         ) from error

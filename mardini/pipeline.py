@@ -226,6 +226,7 @@ class MarDiniPipeline(Pretrained):
         return self._fill([extended(clip, n) for clip in clips], given, settings)
 
     def _fill(self, clips: list[np.ndarray], given: Sequence[int], settings: Settings) -> list[np.ndarray]:
+        mask_from_given(len(clips[0]), given)  # mistakes are told before a bar is drawn
         with self._bar(settings, len(clips)) as tick:
             return self._complete(clips, given, settings.seeds(len(clips)), settings, tick)
 

@@ -32,8 +32,10 @@ class Scheduler(Protocol):
         initial_scale: what standard normal noise is multiplied by to start.
     """
 
-    timesteps: Sequence[float]
     initial_scale: float
+
+    @property
+    def timesteps(self) -> Sequence[float]: ...
 
     def scaled(self, z: Tensor, index: int) -> Tensor:
         """The state as the network takes it (unit variance), at the ``index``-th step."""
@@ -54,7 +56,11 @@ class DDIM:
     initial_scale = 1.0
 
     def __init__(self, steps: int) -> None:
-        self.timesteps = sampling_steps(steps)
+        self._visited = sampling_steps(steps)
+
+    @property
+    def timesteps(self) -> Sequence[int]:
+        return self._visited
 
     def scaled(self, z: Tensor, index: int) -> Tensor:
         return z
@@ -67,7 +73,7 @@ class DDIM:
 class DiffusersScheduler:
     """A scheduler class of diffusers, configured for our schedule."""
 
-    def __init__(self, kind: type, steps: int, device: torch.device) -> None:
+    def __init__(self, kind: Any, steps: int, device: torch.device) -> None:
         sampling_steps(steps)  # refuses what no scheduler can do
         accepted = inspect.signature(kind.__init__).parameters
         config: dict[str, Any] = {
@@ -86,9 +92,13 @@ class DiffusersScheduler:
             self._inner.set_timesteps(steps, device=device)
         except ValueError as error:
             raise UserError(f"{kind.__name__} cannot do {steps} steps ({error}): choose others") from error
-        self._takes_generator = "generator" in inspect.signature(kind.step).parameters  # pyright: ignore
-        self.timesteps: list[float] = self._inner.timesteps.tolist()
+        self._takes_generator = "generator" in inspect.signature(kind.step).parameters
+        self._visited: list[float] = self._inner.timesteps.tolist()
         self.initial_scale = float(self._inner.init_noise_sigma)
+
+    @property
+    def timesteps(self) -> Sequence[float]:
+        return self._visited
 
     def scaled(self, z: Tensor, index: int) -> Tensor:
         return self._inner.scale_model_input(z, self._inner.timesteps[index])
@@ -139,8 +149,8 @@ def diffusers_schedulers() -> list[str]:
     for name in sorted(dir(diffusers)):
         if not name.endswith("Scheduler") or "Inverse" in name:
             continue
-        kind = getattr(diffusers, name)
-        if getattr(kind, "_backends", None) or not inspect.isclass(kind):
+        kind: Any = getattr(diffusers, name)
+        if getattr(kind, "_backends", None):
             continue  # a stand-in for one whose own requirement is missing
         takes = list(inspect.signature(kind.step).parameters) if hasattr(kind, "step") else []
         if needed <= inspect.signature(kind.__init__).parameters.keys() and takes[1:4] == _STEP:

@@ -124,7 +124,11 @@ def test_mistakes_get_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     save_file(tensors, weights, metadata={"format": "pt"})
     with pytest.raises(UserError, match="do not fit its configuration"):
         load_codec(tmp_path / "cut")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+    def refuse(*_: Any, **__: Any) -> str:
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr("mardini.hub.snapshot_download", refuse)
     with pytest.raises(UserError, match="check the name and the network"):
         load_codec("nobody/nothing-of-this-name")
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
@@ -132,8 +136,23 @@ def test_mistakes_get_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         load_codec(tmp_path / "cut")
 
 
+def test_hub_id_of_a_pipeline_is_downloaded_without_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_tiny().save_pretrained(tmp_path / "vae")
+    asked: dict[str, list[str]] = {}
+
+    def download(name: str, allow_patterns: list[str]) -> str:
+        asked[name] = allow_patterns
+        return str(tmp_path)
+
+    monkeypatch.setattr("mardini.hub.snapshot_download", download)
+    assert isinstance(load_codec("someone/sd3"), DiffusersCodec)
+    assert "vae/config.json" in asked["someone/sd3"] and len(asked["someone/sd3"]) == 4
+
+
 @torch.no_grad()
-@pytest.mark.parametrize("tile", [1, 5, 16, 99])
+@pytest.mark.parametrize("tile", [2, 5, 16, 99])
 def test_tiles_of_the_shipped_codec_equal_the_whole(tile: int) -> None:
     codec = random_codec()
     latents = torch.randn(2, 16, 19, 26, generator=torch.Generator().manual_seed(2))
