@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from mardini.errors import UserError
+from mardini.files import atomic
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,6 +72,43 @@ class Pretrained(ModelHubMixin):
     def _parts(self) -> tuple[MarDini, nn.Module]:
         """Networks and codec, as they are to be saved."""
         raise NotImplementedError
+
+    def save_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # the configuration is the model's
+        self,
+        save_directory: str | Path,
+        *,
+        repo_id: str | None = None,
+        push_to_hub: bool = False,
+        model_card_kwargs: Mapping[str, Any] | None = None,
+        **push: Any,
+    ) -> str | None:
+        """Write a checkpoint folder: weights, configuration, and a model card unless there is one already.
+
+        Unlike the mixin's own, nothing that is there is removed before what replaces it is whole.
+
+        Args:
+            save_directory: made if it does not exist.
+            repo_id: on the Hub; default: the folder's name.
+            push_to_hub: push it, too.
+            model_card_kwargs: of :meth:`generate_model_card`.
+            **push: of ``push_to_hub``.
+
+        Returns:
+            The address of the commit on the Hub, or ``None``.
+        """
+        folder = Path(save_directory)
+        self._save_pretrained(folder)
+        card = folder / "README.md"
+        if not card.exists():
+            with atomic(card) as temporary:
+                temporary.write_text(
+                    str(self.generate_model_card(**model_card_kwargs or {})), encoding="utf-8"
+                )
+        if push_to_hub:
+            return self.push_to_hub(
+                repo_id or folder.name, model_card_kwargs=dict(model_card_kwargs or {}), **push
+            )
+        return None
 
     def _save_pretrained(self, save_directory: Path) -> None:
         from mardini import checkpoint

@@ -91,7 +91,8 @@ def test_save_pretrained_and_back(saved: Path, tmp_path: Path, kind: type[MarDin
         "model.safetensors",
         "README.md",
     }
-    assert "Data and training" in (tmp_path / "again" / "README.md").read_text()
+    card = (tmp_path / "again" / "README.md").read_text()
+    assert card.startswith("---\nlicense: apache-2.0\n") and "Data and training" in card
     for before, after in zip(checkpoint.load(saved), checkpoint.load(tmp_path / "again"), strict=True):
         assert same(before, after)
 
@@ -101,8 +102,12 @@ def test_the_codec_stays_beside_the_model_and_out_of_its_weights(saved: Path) ->
     assert isinstance(model.codec, LatentCodec)
     assert not [name for name in model.state_dict() if name.startswith("codec")]
     assert same(copy.deepcopy(model), model)
+
+
+def test_a_failed_save_leaves_what_was_there(saved: Path) -> None:
     with pytest.raises(UserError, match="has no codec"):
-        MarDini(preset("tiny")).save_pretrained(saved / "no")
+        MarDini(preset("tiny")).save_pretrained(saved)
+    checkpoint.load(saved)
 
 
 def test_a_checkpoint_with_a_codec_of_diffusers(saved: Path, tmp_path: Path) -> None:
