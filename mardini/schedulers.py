@@ -87,11 +87,15 @@ class DiffusersScheduler:
             config |= {"trained_betas": _betas().tolist()}
         if "clip_sample" in accepted:  # latents are no pixels: they may leave [-1, 1]
             config["clip_sample"] = False
+        if "snr_shift_scale" in accepted:  # of CogVideoX: 1 leaves the schedule as it is
+            config["snr_shift_scale"] = 1.0
         self._inner = kind(**config)
         try:
             self._inner.set_timesteps(steps, device=device)
+            if not self._inner.timesteps.isfinite().all():
+                raise ValueError("its steps are not finite")
         except ValueError as error:
-            raise UserError(f"{kind.__name__} cannot do {steps} steps ({error}): choose others") from error
+            raise UserError(f"{kind.__name__} cannot do {steps} steps ({error}): ask for more") from error
         self._takes_generator = "generator" in inspect.signature(kind.step).parameters
         self._visited: list[float] = self._inner.timesteps.tolist()
         self.initial_scale = float(self._inner.init_noise_sigma)
