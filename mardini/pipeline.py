@@ -114,7 +114,7 @@ class MarDiniPipeline(Pretrained):
     def fill(
         self,
         frames: Any,
-        given: Sequence[int] | np.ndarray | None = None,
+        given: Sequence[int] | np.ndarray | Tensor | None = None,
         *,
         mask: Sequence[bool] | np.ndarray | Tensor | None = None,
         **options: Unpack[Options],
@@ -123,7 +123,7 @@ class MarDiniPipeline(Pretrained):
 
         Args:
             frames: uint8 (K, H, W, 3); only the given ones are read.
-            given: their indices, 0-based, at any places.
+            given: their indices, 0-based, at any places; booleans are taken for a ``mask``.
             mask: instead of ``given``, K booleans, True = to be generated.
             **options: see :class:`mardini.tasks.Settings`.
 
@@ -131,6 +131,8 @@ class MarDiniPipeline(Pretrained):
             uint8 (K, H, W, 3); given frames unchanged.
         """
         clips, answer = as_batch(frames, 4)
+        if mask is None and given is not None and len(given) and np.asarray(given).dtype == bool:
+            given, mask = None, given
         if (given is None) == (mask is None):
             raise UserError("fill needs either 'given', the indices of the given frames, or 'mask': give one")
         if mask is not None:

@@ -70,6 +70,7 @@ def test_any_frames_may_be_given(tiny: MarDiniPipeline, where: tuple[int, ...]) 
     assert (made[~kept] != clip[~kept]).any(axis=(1, 2, 3)).all()
     np.testing.assert_array_equal(tiny.fill(clip, mask=~kept, steps=1), made)
     np.testing.assert_array_equal(tiny.fill(clip, mask=torch.from_numpy(~kept), steps=1), made)
+    np.testing.assert_array_equal(tiny.fill(clip, (~kept).tolist(), steps=1), made)
 
 
 def test_frames_that_are_not_given_are_never_read(tiny: MarDiniPipeline) -> None:
