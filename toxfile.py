@@ -14,13 +14,15 @@ from typing import Any
 
 from tox.plugin import impl
 from tox.tox_env.api import ToxEnv
-from tox.tox_env.python.api import Python
+from tox.tox_env.python.runner import PythonRun
 
 
 @impl
 def tox_on_install(tox_env: ToxEnv, arguments: Any, section: str, of_type: str) -> None:
     """Write the path file, once, before the first installation."""
-    if not isinstance(tox_env, Python) or importlib.util.find_spec("torch") is None:
+    if not isinstance(tox_env, PythonRun) or importlib.util.find_spec("torch") is None:
+        return
+    if tox_env.conf["skip_install"]:  # does not hold the project, so needs no torch
         return
     if tuple(tox_env.base_python.version_info[:2]) != sys.version_info[:2]:
         return

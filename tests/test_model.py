@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mardini.blocks import IdentityAttention
 from mardini.config import PRESETS, MarDiniConfig, preset
@@ -86,6 +89,49 @@ def test_identity_attention_equals_dense_masked_attention(rows: list[list[bool]]
     dense = torch.nn.functional.scaled_dot_product_attention(*flat, attn_mask=allowed[:, None])
     expected = layer.merge(dense.unflatten(2, (frames, tokens)))
     torch.testing.assert_close(out, expected, atol=1e-5, rtol=0)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers the number of elements of the largest tensor that any operation makes."""
+
+    largest = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, tuple | list) else (out,):
+            if isinstance(tensor, torch.Tensor):
+                self.largest = max(self.largest, tensor.numel())
+        return out
+
+
+def test_memory_grows_as_the_tokens_not_as_their_square() -> None:
+    """Forward and backward: no attention matrix and no N x N mask is ever made."""
+    layer = IdentityAttention(16, 2, "spatio-temporal")
+    mask = torch.tensor([[True, False, True, True]])
+    sizes = []
+    for side in (8, 16):
+        angles = rope(sequence_index(side, side), torch.arange(4), 8)
+        x = torch.randn(1, 4, side * (side + 1), 16, requires_grad=True)
+        with LargestTensor() as seen:
+            layer(x, angles, MaskedFrames.pack(mask))[0].sum().backward()
+        sizes.append(seen.largest / x.shape[2])
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.01)
+
+
+def test_identity_can_be_switched_off_for_the_ablation() -> None:
+    """Without it references see noise, and sampling with the cache is refused rather than wrong."""
+    config = preset("tiny")
+    config = replace(config, generator=replace(config.generator, identity=False))
+    model = MarDini(config)
+    perturbed(model)
+    mask = mask_from_given(5, (0, 4))[None]
+    z = torch.randn(1, 5, 16, 4, 4, requires_grad=True)
+    plan = model.generator.unconditional_plan((1, 5, 2, 2, 64))
+    out = model.generator(z, torch.tensor([500]), plan, MaskedFrames.pack(mask), torch.arange(5.0))
+    (gradient,) = torch.autograd.grad(out[0, 0].sum(), z)
+    assert gradient[0, 2].abs().max() > 0
+    with pytest.raises(ValueError, match="without the cache"):
+        model.generator.prepare(z[:, [0, 4]].detach(), plan, mask[0], torch.arange(5.0))
 
 
 def test_noise_never_reaches_references(tiny: MarDini) -> None:

@@ -41,7 +41,9 @@ def test_the_printed_tables_are_those_of_the_committed_records() -> None:
 def expected(chosen: list[dict], columns: list[str], block: str) -> str:
     """The tables with columns in the order in which the README shows them."""
     order = ["psnr_mid", "psnr_all", "psnr_clip", "ssim_vidim", "ssim_std", "lpips", "fid", "fvd"]
-    columns = sorted(columns, key=lambda name: next(i for i, start in enumerate(order) if name.startswith(start)))
+    columns = sorted(
+        columns, key=lambda name: next(i for i, start in enumerate(order) if name.startswith(start))
+    )
     return tables(chosen, columns)
 
 

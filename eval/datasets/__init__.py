@@ -34,9 +34,7 @@ class DatasetInfo:
 DATASETS: dict[str, DatasetInfo] = {
     info.name: info
     for info in (
-        DatasetInfo(
-            "synthetic", "procedural video with exact in-betweens", "synthetic-7/v1", "generated", 16
-        ),
+        DatasetInfo("synthetic", "procedural video with exact in-betweens", "synthetic-7/v1", "generated", 8),
         DatasetInfo("davis", "DAVIS-7 of VIDIM-Bench: 357 real clips", "davis-7/v1", "download", 357),
         DatasetInfo("vidim", "the samples on VIDIM's web site, with five methods", "vidim-7/v1", "root"),
         DatasetInfo("folder", "any folder of videos or of frame folders", "folder-7/v1", "root"),

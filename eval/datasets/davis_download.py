@@ -83,18 +83,21 @@ def fetch(
     if folder.is_dir():
         return folder
     reasons: list[str] = []
+    reached = False
     for archive in archives:
         target = folder.parent / archive.file
         try:
             download(archive.url, target, sha256=archive.sha256, md5=archive.md5, progress=progress)
         except DownloadError as error:
             reasons.append(str(error))
+            reached |= not error.unreachable
             continue
         unpack(target, folder, sequences)
         target.unlink()
         return folder
+    reason = "; ".join(reasons) if reached else "no server can be reached"
     raise UserError(
-        f"DAVIS could not be had ({'; '.join(reasons)}): get {archives[0].url} ({archives[0].size}) "
+        f"DAVIS could not be downloaded ({reason}): get {archives[0].url} ({archives[0].size}) "
         "another way, unpack it, and give the folder that holds JPEGImages/480p as --data-root, "
         f"or put it at {folder}"
     )

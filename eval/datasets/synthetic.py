@@ -11,14 +11,14 @@ from mardini.errors import UserError
 from mardini.files import sha256_of
 from mardini.synthetic import VERSION, make_clip, tags
 
-CLIPS = 16
+CLIPS = 8
 SIZE = (128, 128)
 FIRST_SEED = 10_000_000  # training draws its seeds below this
 SEEDS_EACH = 100_000
 
 
 def load(root: Path | None = None, *, limit: int | None = None, seed: int = 0) -> Dataset:
-    """``limit`` clips (default 16) of ``uint8`` (9, 128, 128, 3); ids ``synth/<number, five digits>``.
+    """``limit`` clips (default 8) of ``uint8`` (9, 128, 128, 3); ids ``synth/<number, five digits>``.
 
     Clip ``i`` is ``make_clip(10_000_000 + 100_000 * seed + i)``: sets of different ``seed`` share no clip,
     and none is ever seen in training. A larger ``limit`` adds clips and keeps the others.
