@@ -131,19 +131,18 @@ class MarDiniPipeline(Pretrained):
             uint8 (K, H, W, 3); given frames unchanged.
         """
         clips, answer = as_batch(frames, 4)
-        if mask is None and given is not None and len(given) and np.asarray(given).dtype == bool:
-            given, mask = None, given
         if (given is None) == (mask is None):
             raise UserError("fill needs either 'given', the indices of the given frames, or 'mask': give one")
-        if mask is not None:
-            flags = np.asarray(mask)
-            if flags.dtype != bool or flags.shape != (len(clips[0]),):
+        chosen = np.asarray(given if mask is None else mask)
+        if mask is not None or (chosen.size and chosen.dtype == bool):
+            if chosen.dtype != bool or chosen.shape != (len(clips[0]),):
                 raise UserError(
-                    f"mask of {flags.dtype} and shape {flags.shape}: give {len(clips[0])} booleans, one a frame"
+                    f"mask of {chosen.dtype} and shape {chosen.shape}: give {len(clips[0])} booleans, one a frame"
                 )
-            given = np.flatnonzero(~flags)
-        indices = [int(index) for index in given]  # pyright: ignore[reportOptionalIterable]
-        return answer(self._fill(clips, indices, Settings.of(options)))
+            chosen = np.flatnonzero(~chosen)
+        elif chosen.size and (chosen.dtype.kind not in "iu" or chosen.ndim != 1):
+            raise UserError(f"given frames {chosen.tolist()}: give their indices, such as (0, 4)")
+        return answer(self._fill(clips, [int(index) for index in chosen], Settings.of(options)))
 
     def slow_motion(
         self, frames: Any, factor: int, *, window: int | None = None, **options: Unpack[Options]

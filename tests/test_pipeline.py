@@ -335,6 +335,8 @@ def test_mistakes_get_a_sentence(tiny: MarDiniPipeline) -> None:
         (lambda: tiny.fill([clip, clip[:3]], (0,)), "of one length"),
         (lambda: tiny.fill([], (0,)), "empty batch"),
         (lambda: tiny.fill(clip, (9,)), "do not fit"),
+        (lambda: tiny.fill(clip, ()), "at least one of"),
+        (lambda: tiny.fill(clip, (0.5, 3)), "give their indices"),  # pyright: ignore[reportArgumentType]
         (lambda: tiny.fill(clip), "either 'given'"),
         (lambda: tiny.fill(clip, (0,), mask=[True] * 5), "either 'given'"),
         (lambda: tiny.fill(clip, mask=[True] * 3), "give 5 booleans"),
