@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mardini import tasks
+from mardini import windows
 from mardini.codecs import Codec, decode_tiled, in_slices, load_codec
 from mardini.errors import UserError
 from mardini.hub import Pretrained
@@ -21,7 +21,9 @@ from mardini.masks import mask_from_given
 from mardini.model import MarDini
 from mardini.sampling import sample
 from mardini.schedulers import build_scheduler
-from mardini.tasks import (
+from mardini.vae import FACTOR
+from mardini.video import resize, to_float, to_uint8
+from mardini.windows import (
     IMAGE_TO_VIDEO_GUIDANCE,
     Bar,
     Options,
@@ -31,8 +33,6 @@ from mardini.tasks import (
     derived_seed,
     extended,
 )
-from mardini.vae import FACTOR
-from mardini.video import resize, to_float, to_uint8
 
 TILE = 128
 """Latents to a side (1024 px) above which frames are decoded in tiles."""
@@ -44,7 +44,7 @@ class MarDiniPipeline(Pretrained):
     Every task takes one sample, a batch with a leading axis, or a list, and answers in kind; a sample never depends
     on what it is batched with. Frames of any size are taken: they are resized so that the shorter side has the
     resolution that the model was trained at (or ``resolution``), padded to what the networks divide into, and what
-    is generated is cropped and resized back. Given frames return untouched. Options: :class:`mardini.tasks.Settings`.
+    is generated is cropped and resized back. Given frames return untouched. Options: :class:`mardini.windows.Settings`.
 
     Args:
         model, codec: of :func:`mardini.checkpoint.load`, or the codec of :func:`mardini.codecs.load_codec`.
@@ -125,7 +125,7 @@ class MarDiniPipeline(Pretrained):
             frames: uint8 (K, H, W, 3); only the given ones are read.
             given: their indices, 0-based, at any places; booleans are taken for a ``mask``.
             mask: instead of ``given``, K booleans, True = to be generated.
-            **options: see :class:`mardini.tasks.Settings`.
+            **options: see :class:`mardini.windows.Settings`.
 
         Returns:
             uint8 (K, H, W, 3); given frames unchanged.
@@ -156,7 +156,7 @@ class MarDiniPipeline(Pretrained):
             frames: at least 2.
             factor: a product of numbers less than ``window``.
             window: frames of the longest window; default: that which the model was trained on (the paper: 32).
-            **options: see :class:`mardini.tasks.Settings`. Without guidance by default.
+            **options: see :class:`mardini.windows.Settings`. Without guidance by default.
         """
         clips, answer = as_batch(frames, 4)
         if len(clips[0]) < 2:
@@ -164,10 +164,10 @@ class MarDiniPipeline(Pretrained):
         window = self.model.config.frames if window is None else window
         settings = Settings.of(options)
         seeds = settings.seeds(len(clips))
-        windows = tasks.slow_motion_windows(len(clips[0]), factor, window) * len(clips)
-        with self._bar(settings, windows) as tick:
-            for level, by in enumerate(tasks.levels(factor, window)):
-                cuts = tasks.segments(len(clips[0]), by, window)
+        total = windows.slow_motion_windows(len(clips[0]), factor, window) * len(clips)
+        with self._bar(settings, total) as tick:
+            for level, by in enumerate(windows.levels(factor, window)):
+                cuts = windows.segments(len(clips[0]), by, window)
                 slowed = [np.repeat(clip, by, axis=0)[: (len(clip) - 1) * by + 1] for clip in clips]
                 for span in sorted({last - first for first, last in cuts}):
                     places = [
@@ -202,13 +202,13 @@ class MarDiniPipeline(Pretrained):
             n: any number.
             window: frames of a window; default: that which the model was trained on.
             references: frames kept from what there is; default: half a window, our choice.
-            **options: see :class:`mardini.tasks.Settings`. ``guidance``: default 2.5, our choice.
+            **options: see :class:`mardini.windows.Settings`. ``guidance``: default 2.5, our choice.
         """
         clips, answer = as_batch(frames, 4)
         at_least_one("the number of frames to add", n)
         window = self.model.config.frames if window is None else window
         references = max(1, window // 2) if references is None else references
-        kept = tasks.rollout_windows(len(clips[0]), n, references, window)
+        kept = windows.rollout_windows(len(clips[0]), n, references, window)
         settings = Settings.of(options, guidance=IMAGE_TO_VIDEO_GUIDANCE)
         seeds = settings.seeds(len(clips))
         length = len(clips[0]) + n
@@ -265,8 +265,10 @@ class MarDiniPipeline(Pretrained):
         config = self.model.config
         size = (int(clips[0].shape[1]), int(clips[0].shape[2]))
         asked = config.resolution if settings.resolution is None else settings.resolution
-        work = tasks.working_size(size, None if asked == "native" else asked)
-        given = [tasks.padded(resize(clip[~mask.numpy()], work), FACTOR * config.low_ratio) for clip in clips]
+        work = windows.working_size(size, None if asked == "native" else asked)
+        given = [
+            windows.padded(resize(clip[~mask.numpy()], work), FACTOR * config.low_ratio) for clip in clips
+        ]
         z_given, z_low = self._encode(torch.stack([to_float(frames) for frames in given]), mask)
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         shape = (int(mask.sum()), *z_given.shape[2:])
@@ -311,9 +313,9 @@ class MarDiniPipeline(Pretrained):
             return in_slices(lambda part: decode_tiled(self.codec, part, TILE), latents, 1)
         return in_slices(codec.decode, latents)
 
-    def _bar(self, settings: Settings, windows: int) -> Bar:
+    def _bar(self, settings: Settings, count: int) -> Bar:
         steps = len(build_scheduler(settings.scheduler, settings.steps).timesteps)
-        return Bar(total=steps * windows, hidden=not settings.progress)
+        return Bar(total=steps * count, hidden=not settings.progress)
 
 
 def find_device(name: str | torch.device) -> torch.device:

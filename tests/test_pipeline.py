@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mardini import checkpoint, tasks
+from mardini import checkpoint, windows
 from mardini.config import preset
 from mardini.errors import UserError
 from mardini.model import MarDini
@@ -139,7 +139,7 @@ def test_each_rollout_window_continues_the_last_frames(tiny: MarDiniPipeline) ->
     (clip,) = clips(1, frames=2, size=(32, 32))
     made = tiny.rollout(clip, 6, references=2, steps=2, seed=7)
     window = np.concatenate([made[3:5], np.zeros_like(made[:3])])
-    again = tiny.fill(window, (0, 1), steps=2, guidance=2.5, seed=tasks.derived_seed(7, 1))
+    again = tiny.fill(window, (0, 1), steps=2, guidance=2.5, seed=windows.derived_seed(7, 1))
     np.testing.assert_array_equal(made[5:], again[2:])
 
 
@@ -223,7 +223,7 @@ def test_native_sizes_are_padded_by_their_edge_and_cropped(tiny: MarDiniPipeline
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(8, 300))
 def test_the_shorter_side_has_the_resolution_and_the_aspect_is_kept(h: int, w: int, resolution: int) -> None:
-    height, width = tasks.working_size((h, w), resolution)
+    height, width = windows.working_size((h, w), resolution)
     assert min(height, width) == resolution
     assert abs(height * w - width * h) <= max(h, w) / 2 + 1e-6
 
@@ -235,13 +235,13 @@ def test_the_shorter_side_has_the_resolution_and_the_aspect_is_kept(h: int, w: i
 @given(st.integers(2, 12), st.integers(2, 60), st.integers(3, 33))
 def test_levels_and_segments_cover_everything(frames: int, factor: int, window: int) -> None:
     try:
-        found = tasks.levels(factor, window)
+        found = windows.levels(factor, window)
     except UserError:
         assert any(factor % p == 0 and all(p % q for q in range(2, p)) for p in range(window, factor + 1))
         return
     assert math.prod(found) == factor
     for by in found:
-        cuts = tasks.segments(frames, by, window)
+        cuts = windows.segments(frames, by, window)
         assert cuts[0][0] == 0 and cuts[-1][1] == frames - 1
         assert all(a[1] == b[0] for a, b in itertools.pairwise(cuts))
         assert all(0 < (last - first) * by + 1 <= window for first, last in cuts)
@@ -249,11 +249,13 @@ def test_levels_and_segments_cover_everything(frames: int, factor: int, window: 
 
 
 def test_large_factors_come_first() -> None:
-    assert tasks.levels(32, 9) == [8, 4] and tasks.levels(32, 33) == [32] and tasks.levels(6, 5) == [3, 2]
+    assert (
+        windows.levels(32, 9) == [8, 4] and windows.levels(32, 33) == [32] and windows.levels(6, 5) == [3, 2]
+    )
 
 
 def test_seeds_of_windows_differ() -> None:
-    seeds = {tasks.derived_seed(seed, a, b) for seed in (-1, 0, 1) for a in range(5) for b in range(20)}
+    seeds = {windows.derived_seed(seed, a, b) for seed in (-1, 0, 1) for a in range(5) for b in range(20)}
     assert len(seeds) == 300 and all(0 <= seed < 2**63 for seed in seeds)
 
 

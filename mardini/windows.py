@@ -1,6 +1,6 @@
 """What the tasks of the pipeline are made of, before any network runs: windows, seeds, sizes, batches.
 
-Nothing here imports torch, so that a command line can refuse mistakes at once.
+Nothing here needs torch.
 """
 
 from __future__ import annotations
