@@ -1,6 +1,8 @@
 """Checkpoints that others can read: one safetensors file with a config.json beside it, loaded strictly.
 
 python -m mardini.checkpoint runs/nano/joint-task/checkpoint nano --half      copy, in half precision on disk
+
+A codec of diffusers is kept in diffusers' own format, in the folder ``codec`` beside them.
 """
 
 from __future__ import annotations
@@ -10,19 +12,21 @@ import json
 import sys
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from mardini.codecs import DiffusersCodec, load_codec
 from mardini.config import MarDiniConfig
 from mardini.errors import UserError, command
 from mardini.files import atomic, write_json
 from mardini.model import MarDini
 from mardini.vae import LatentCodec
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+WEIGHTS, CONFIG, CODEC = "model.safetensors", "config.json", "codec"
 SHIPPED = "nano"
 
 
@@ -31,19 +35,31 @@ def shipped() -> Path:
     return Path(str(resources.files("mardini"))) / "checkpoints" / SHIPPED
 
 
-def save(folder: Path, model: MarDini, codec: LatentCodec, dtype: torch.dtype = torch.float32) -> None:
+def save(folder: Path, model: MarDini, codec: nn.Module, dtype: torch.dtype = torch.float32) -> None:
     """Write planner, generator and codec to ``folder``/model.safetensors and their configuration to config.json.
 
     ``dtype`` is the precision on disk; weights are loaded as float32 whatever it was.
     """
-    tensors = _named(model, codec)
+    folder = Path(folder)
+    own = isinstance(codec, LatentCodec)
+    if not own:
+        if not isinstance(codec, DiffusersCodec):
+            raise UserError(
+                f"a {type(codec).__name__} cannot be saved: use a codec of mardini.codecs.load_codec"
+            )
+        codec.vae.save_pretrained(folder / CODEC)
+    elif (folder / CODEC).is_dir():
+        raise UserError(f"{folder} holds a checkpoint with another codec: choose another folder")
+    tensors = _named(model, codec if own else None)
     with atomic(folder / WEIGHTS) as temporary:
         save_file({name: t.detach().to("cpu", dtype).contiguous() for name, t in tensors.items()}, temporary)
     write_json(folder / CONFIG, model.config.to_dict())
 
 
-def load(folder: Path | None = None) -> tuple[MarDini, LatentCodec]:
+def load(folder: Path | None = None) -> tuple[MarDini, Any]:
     """Model and codec of a checkpoint folder (``None``: the shipped one), float32, in evaluation mode.
+
+    The codec is a ``LatentCodec``, or a ``DiffusersCodec`` where the folder holds one.
 
     Raises ``UserError`` if a file is missing or unreadable, or if any tensor is missing, surplus or misshapen.
     """
@@ -58,9 +74,10 @@ def load(folder: Path | None = None) -> tuple[MarDini, LatentCodec]:
         tensors = load_file(folder / WEIGHTS)
     except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise UserError(f"{folder} does not hold a readable checkpoint ({error}): copy it again") from error
+    foreign = load_codec(folder / CODEC, config.codec.channels) if (folder / CODEC).is_dir() else None
     with torch.device("meta"):
-        model, codec = MarDini(config), LatentCodec(config.codec)
-    expected = _named(model, codec)
+        model, own = MarDini(config), LatentCodec(config.codec)
+    expected = _named(model, own if foreign is None else None)
     wrong = sorted(expected.keys() ^ tensors.keys())
     wrong += [
         name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape
@@ -69,15 +86,17 @@ def load(folder: Path | None = None) -> tuple[MarDini, LatentCodec]:
         raise UserError(
             f"{folder / WEIGHTS} does not fit its {CONFIG} ({len(wrong)} tensors, e.g. {wrong[0]}): copy both again"
         )
-    for prefix, module in (("model.", model), ("codec.", codec)):
+    for prefix, module in (("model.", model), ("codec.", own)):
         part = {n.removeprefix(prefix): t.float() for n, t in tensors.items() if n.startswith(prefix)}
+        if module is own and foreign is not None:
+            continue
         module.load_state_dict(part, strict=True, assign=True)
         module.eval().requires_grad_(False)
-    return model, codec
+    return model, own if foreign is None else foreign
 
 
-def _named(model: nn.Module, codec: nn.Module) -> dict[str, Tensor]:
-    parts = (("model.", model), ("codec.", codec))
+def _named(model: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
+    parts = [("model.", model)] if codec is None else [("model.", model), ("codec.", codec)]
     return {prefix + name: tensor for prefix, module in parts for name, tensor in module.state_dict().items()}
 
 

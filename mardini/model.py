@@ -7,13 +7,17 @@ Frames are latents here (``mardini/vae.py`` makes them); ``mardini/pipeline.py``
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import torch
 from einops import reduce
 from torch import Tensor, nn
 
 from mardini.config import MarDiniConfig
 from mardini.diffusion import STEPS, add_noise, velocity
+from mardini.errors import UserError
 from mardini.generator import Generator
+from mardini.hub import Pretrained
 from mardini.masks import MaskedFrames
 from mardini.planner import Planner, ReconstructionHead
 
@@ -21,8 +25,14 @@ UNCONDITIONAL = 0.1
 """Probability with which joint training replaces the plan by ``Z_uncond`` (paper: 1 in 10)."""
 
 
-class MarDini(nn.Module):
-    """The two networks of arXiv:2410.20280. Masks are (B, K), bool, True = masked frame."""
+class MarDini(nn.Module, Pretrained):
+    """The two networks of arXiv:2410.20280. Masks are (B, K), bool, True = masked frame.
+
+    ``codec`` is the latent codec of the checkpoint that the networks came from, kept beside them so that they can be
+    saved again; it is no submodule, and neither moves nor trains with them.
+    """
+
+    codec: nn.Module | None = None
 
     def __init__(self, config: MarDiniConfig) -> None:
         super().__init__()
@@ -30,6 +40,18 @@ class MarDini(nn.Module):
         channels = config.codec.channels
         self.planner = Planner(config.planner, channels)
         self.generator = Generator(config.generator, channels, config.planner.hidden)
+
+    @classmethod
+    def _from_parts(cls, model: MarDini, codec: nn.Module, /, **options: Any) -> Self:
+        object.__setattr__(model, "codec", codec)  # nn.Module's own would make it a submodule
+        return model  # pyright: ignore[reportReturnType]
+
+    def _parts(self) -> tuple[MarDini, nn.Module]:
+        if self.codec is None:
+            raise UserError(
+                "this model has no codec to be saved with: save a MarDiniPipeline of both instead"
+            )
+        return self, self.codec
 
     def plan(self, z_low: Tensor, masked: MaskedFrames, time: Tensor | None = None) -> Tensor:
         """Planning signal (B, K, h, w, hidden) of low-resolution latents (B, K, channels, h, w)."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 
-from mardini.diffusion import ddim_step, sampling_steps
 from mardini.masks import MaskedFrames
 from mardini.model import MarDini
+from mardini.schedulers import DEFAULT, Scheduler, build_scheduler
+
+Denoise = Callable[..., Tensor]
+"""Called as :meth:`mardini.generator.Generator.denoise`; a compiled one may stand in for it."""
 
 
 @torch.no_grad()
@@ -21,57 +26,75 @@ def sample(
     guidance: float | None = None,
     time: Tensor | None = None,
     cache: bool = True,
+    scheduler: str | Scheduler = DEFAULT,
+    generators: Sequence[torch.Generator] = (),
+    denoise: Denoise | None = None,
+    tick: Callable[[], object] | None = None,
 ) -> Tensor:
-    """Generate the masked frames of a window with DDIM.
+    """Generate the masked frames of a window.
+
+    The state of the diffusion stays in the precision of ``noise`` whatever the model's is.
 
     Args:
         z_given: latents of the R given frames in order of time, (B, R, channels, H, W).
         z_low: low-resolution latents of all K frames, (B, K, channels, h, w); masked frames are never read.
         mask: (K,) bool, True = masked.
         noise: standard normal, (B, K - R, channels, H, W).
-        steps: diffusion steps.
+        steps: diffusion steps; not read if ``scheduler`` is one already made.
         guidance: scale of classifier-free guidance on the planning signal; ``None`` or 1: none.
         time: (K,) position of each frame in time, in frames; default 0, 1, 2 ...
         cache: compute references once instead of at every step; the same result, up to rounding.
+        scheduler: name or instance, see :mod:`mardini.schedulers`.
+        generators: on the CPU, one a sample, for schedulers that add noise at every step.
+        denoise: in place of the generator's own ``denoise``, e.g. compiled.
+        tick: called after every diffusion step.
 
     Returns:
-        Latents of the masked frames, (B, K - R, channels, H, W).
+        Latents of the masked frames, (B, K - R, channels, H, W), in the precision of ``noise``.
     """
     batch, frames = z_low.shape[:2]
+    precision = next(model.parameters()).dtype
+    z_given, z_low = z_given.to(precision), z_low.to(precision)
     time = torch.arange(frames, device=z_low.device, dtype=torch.float32) if time is None else time
+    if isinstance(scheduler, str):
+        scheduler = build_scheduler(scheduler, steps, noise.device)
     masked = MaskedFrames.pack(mask.expand(batch, -1))
     plans = [model.plan(z_low, masked, time)]
     guidance = 1.0 if guidance is None else guidance
     if guidance != 1:
         plans.append(model.generator.unconditional_plan(plans[0].shape))
-    denoise = _cached if cache and model.config.generator.identity else _uncached
-    velocities = [denoise(model, z_given, plan, masked, mask, time) for plan in plans]
-    z = noise
-    visited = sampling_steps(steps)
-    for step, previous in zip(visited, [*visited[1:], -1], strict=True):
-        v = velocities[0](z, step + 1)
+    if cache and model.config.generator.identity:
+        velocities = [_cached(model, z_given, plan, mask, time, denoise) for plan in plans]
+    else:
+        velocities = [_uncached(model, z_given, plan, masked, mask, time) for plan in plans]
+    z = noise * scheduler.initial_scale
+    for index, step in enumerate(scheduler.timesteps):
+        at = torch.full((batch,), step + 1, device=z.device)
+        state = scheduler.scaled(z, index).to(precision)
+        v = velocities[0](state, at).to(z.dtype)
         if len(velocities) == 2:
-            unconditional = velocities[1](z, step + 1)
+            unconditional = velocities[1](state, at).to(z.dtype)
             v = unconditional + guidance * (v - unconditional)
-        z = ddim_step(z, v, step, previous)
+        z = scheduler.step(z, v, index, generators)
+        if tick is not None:
+            tick()
     return z
 
 
-def _cached(model: MarDini, z_given: Tensor, plan: Tensor, masked: MaskedFrames, mask: Tensor, time: Tensor):
+def _cached(
+    model: MarDini, z_given: Tensor, plan: Tensor, mask: Tensor, time: Tensor, denoise: Denoise | None
+) -> Denoise:
     prepared = model.generator.prepare(z_given, plan, mask, time)
-    return lambda z, step: model.generator.denoise(
-        z, torch.full(z.shape[:1], step, device=z.device), prepared
-    )
+    denoise = model.generator.denoise if denoise is None else denoise
+    return lambda z, step: denoise(z, step, prepared)
 
 
 def _uncached(
     model: MarDini, z_given: Tensor, plan: Tensor, masked: MaskedFrames, mask: Tensor, time: Tensor
-):
-    def velocity(z: Tensor, step: int) -> Tensor:
+) -> Denoise:
+    def velocity(z: Tensor, step: Tensor) -> Tensor:
         window = z.new_empty(z.shape[0], len(mask), *z.shape[2:])
         window[:, mask], window[:, ~mask] = z, z_given
-        return model.generator(window, torch.full(z.shape[:1], step, device=z.device), plan, masked, time)[
-            :, mask
-        ]
+        return model.generator(window, step, plan, masked, time)[:, mask]
 
     return velocity

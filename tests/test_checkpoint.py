@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from mardini import checkpoint
 from mardini.config import preset
 from mardini.errors import UserError
 from mardini.model import MarDini
+from mardini.pipeline import MarDiniPipeline
 from mardini.vae import LatentCodec
 
 
@@ -73,3 +76,111 @@ def test_configuration_of_another_model_is_refused(saved: Path) -> None:
     (saved / checkpoint.CONFIG).write_text(json.dumps(preset("nano").to_dict()))
     with pytest.raises(UserError, match="does not fit"):
         checkpoint.load(saved)
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    mine, other = a.state_dict(), b.state_dict()
+    return mine.keys() == other.keys() and all(torch.equal(mine[name], other[name]) for name in mine)
+
+
+@pytest.mark.parametrize("kind", [MarDini, MarDiniPipeline])
+def test_save_pretrained_and_back(saved: Path, tmp_path: Path, kind: type[MarDini | MarDiniPipeline]) -> None:
+    kind.from_pretrained(saved).save_pretrained(tmp_path / "again")
+    assert {file.name for file in (tmp_path / "again").iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "README.md",
+    }
+    card = (tmp_path / "again" / "README.md").read_text()
+    assert card.startswith("---\nlicense: apache-2.0\n") and "Data and training" in card
+    for before, after in zip(checkpoint.load(saved), checkpoint.load(tmp_path / "again"), strict=True):
+        assert same(before, after)
+
+
+def test_the_codec_stays_beside_the_model_and_out_of_its_weights(saved: Path) -> None:
+    model = MarDini.from_pretrained(saved)
+    assert isinstance(model.codec, LatentCodec)
+    assert not [name for name in model.state_dict() if name.startswith("codec")]
+    assert same(copy.deepcopy(model), model)
+
+
+def test_a_failed_save_leaves_what_was_there(saved: Path) -> None:
+    with pytest.raises(UserError, match="has no codec"):
+        MarDini(preset("tiny")).save_pretrained(saved)
+    checkpoint.load(saved)
+
+
+def test_a_checkpoint_with_a_codec_of_diffusers(saved: Path, tmp_path: Path) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    from mardini.codecs import DiffusersCodec
+
+    torch.manual_seed(1)
+    vae = diffusers.AutoencoderTiny(
+        encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4, latent_channels=16
+    )
+    model, _ = checkpoint.load(saved)
+    checkpoint.save(tmp_path / "with", model, DiffusersCodec(vae))
+    assert all(name.startswith("model.") for name in load_file(tmp_path / "with" / checkpoint.WEIGHTS))
+    again, codec = checkpoint.load(tmp_path / "with")
+    assert same(again, model) and isinstance(codec, DiffusersCodec) and same(codec.vae, vae)
+    with pytest.raises(UserError, match="another codec"):
+        checkpoint.save(tmp_path / "with", *checkpoint.load(saved))
+
+
+def test_push_to_hub(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the mixin, to a Hub that only takes note."""
+    pushed: dict[str, Any] = {}
+
+    class Api:
+        def __init__(self, token: str | None = None) -> None:
+            pushed["token"] = token
+
+        def create_repo(self, repo_id: str, **_: Any) -> Any:
+            return type("Url", (), {"repo_id": repo_id})()
+
+        def upload_folder(self, *, repo_id: str, folder_path: Path, **_: Any) -> str:
+            pushed["files"] = sorted(file.name for file in folder_path.iterdir())
+            pushed["card"] = (folder_path / "README.md").read_text()
+            pushed["model"] = checkpoint.load(folder_path)[0]
+            return f"https://hub/{repo_id}"
+
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Api)
+    model = MarDini.from_pretrained(saved)
+    record = {
+        "system": "mardini",
+        "protocol": "davis-7/v1",
+        "dataset": {"name": "davis", "clips": 40},
+        "metrics": {"fvd": {"value": 99.0, "decimals": 1}},
+    }
+    url = model.push_to_hub("me/nano", token="t", model_card_kwargs={"records": [record]})
+    assert url == "https://hub/me/nano" and pushed["token"] == "t"
+    assert pushed["files"] == ["README.md", "config.json", "model.safetensors"]
+    assert same(pushed["model"], model)
+    assert "| mardini | davis-7/v1 | davis | 40 | 99.0 |" in pushed["card"]
+
+
+def test_hub_id_is_downloaded(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def download(name: str, **options: Any) -> str:
+        asked.append((name, options["revision"], options["token"]))
+        return str(saved)
+
+    monkeypatch.setattr("mardini.hub.snapshot_download", download)
+    model = MarDini.from_pretrained("me/nano", revision="v1", token="t")
+    assert asked == [("me/nano", "v1", "t")] and same(model, checkpoint.load(saved)[0])
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"no checkpoint at nobody/nothing.*check the name and the network"):
+        MarDini.from_pretrained("nobody/nothing", local_files_only=True)
+
+    def refuse(*_: Any, **__: Any) -> str:
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr("mardini.hub.snapshot_download", refuse)
+    with pytest.raises(UserError, match=r"\(no route\); check") as caught:
+        MarDiniPipeline.from_pretrained("nobody/nothing")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="give a folder"):
+        MarDini.from_pretrained(Path("nobody/nothing"))

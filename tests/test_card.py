@@ -1,0 +1,89 @@
+"""The model card says what is so, and nothing it was not told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mardini import checkpoint
+from mardini.card import find_logs, main, model_card, results_table
+from mardini.config import preset
+from mardini.errors import UserError
+from mardini.model import MarDini
+from mardini.vae import LatentCodec
+
+
+def parts(**changes: Any) -> tuple[MarDini, LatentCodec]:
+    config = replace(preset("tiny"), **changes)
+    return MarDini(config), LatentCodec(config.codec)
+
+
+RECORD = {
+    "system": "mardini",
+    "variant": "mardini-steps8",
+    "protocol": "davis-7/v1",
+    "dataset": {"name": "davis", "clips": 40},
+    "metrics": {
+        "psnr_all": {"value": 21.186, "low": 19.8, "high": 22.64, "decimals": 2},
+        "fvd": {"value": 123.456, "low": None, "high": None, "decimals": 1},
+    },
+}
+
+
+def test_configuration_and_counts_are_those_of_the_model() -> None:
+    model, codec = parts(low_ratio=4)
+    card = model_card(model, codec)
+    for part in (model.planner, model.generator, codec):
+        assert f"{sum(p.numel() for p in part.parameters()):,}" in card
+    assert "1 to 4 per side" in card and "1 to 2 per side" in model_card(*parts())
+    assert "No training logs" in card and "not recorded with this checkpoint" in card
+    header = yaml.safe_load(card.split("---")[1])
+    assert header["library_name"] == "mardini" and header["license"] == "apache-2.0"
+
+
+def test_identity_attention_off_is_told() -> None:
+    generator = replace(preset("tiny").generator, identity=False)
+    assert "switched off" in model_card(*parts(generator=generator))
+    assert "switched off" not in model_card(*parts())
+
+
+def test_stages_come_from_logs_in_the_manuals_order(tmp_path: Path) -> None:
+    for name, clips in (("joint-task", 64_000), ("codec", 2_000)):
+        (tmp_path / name).mkdir()
+        rows = [{"clips": 16, "loss": 9.0}, {"clips": clips, "loss": 0.25, "held_out": 0.5}]
+        (tmp_path / name / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    card = model_card(*parts(), logs=find_logs(tmp_path), data="procedural video")
+    assert "| joint-task | both | 15% to 60% | 64,000 | 0.2500 | 0.5000 |" in card
+    assert card.index("| codec |", card.index("clips seen")) < card.index("| joint-task |")
+    assert "Trained on: procedural video." in card and "initial-planner" not in card
+
+
+def test_results_are_the_records() -> None:
+    other = {**RECORD, "variant": "flow", "metrics": {"psnr_all": {"value": 1, "decimals": 2}}}
+    table = results_table([RECORD, other])
+    assert "| mardini-steps8 | davis-7/v1 | davis | 40 | 21.19 [19.80, 22.64] | 123.5 |" in table
+    assert "| flow | davis-7/v1 | davis | 40 | 1.00 | – |" in table
+    with pytest.raises(UserError, match="not a record"):
+        results_table([{"system": "x"}])
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "checkpoint"
+    checkpoint.save(folder, *parts())
+    (tmp_path / "results" / "a").mkdir(parents=True)
+    (tmp_path / "results" / "a" / "record.json").write_text(json.dumps(RECORD))
+    assert main([str(folder), "--records", str(tmp_path / "results")]) == 0
+    assert "mardini-steps8" in (folder / "README.md").read_text()
+    assert main([str(folder), "--runs", str(tmp_path / "nothing")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+
+
+def test_damaged_log_is_named(tmp_path: Path) -> None:
+    (tmp_path / "codec.jsonl").write_text("not json\n")
+    with pytest.raises(UserError, match=r"codec\.jsonl is no training log"):
+        model_card(*parts(), logs=find_logs(tmp_path))
