@@ -38,7 +38,7 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
             print(f"error: {error}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
-            print("interrupted; the same command resumes", file=sys.stderr)
+            print("interrupted", file=sys.stderr)
             return 130
         except BrokenPipeError:
             sys.stderr.close()  # keeps the interpreter's shutdown from printing a second error

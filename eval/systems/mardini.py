@@ -82,5 +82,5 @@ def hash_of(checkpoint: Path) -> str:
     """SHA-256 over the model's files of a checkpoint folder (or of a single file)."""
     if checkpoint.is_file():
         return sha256(checkpoint)
-    files = [file for file in sorted(checkpoint.iterdir()) if file.suffix in (".safetensors", ".json")]
-    return sha256_of(f"{file.name}:{sha256(file)}" for file in files)
+    files = [file for file in sorted(checkpoint.rglob("*")) if file.suffix in (".safetensors", ".json")]
+    return sha256_of(f"{file.relative_to(checkpoint).as_posix()}:{sha256(file)}" for file in files)
