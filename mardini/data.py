@@ -9,15 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mardini.errors import UserError
-from mardini.synthetic import make_clip
+from mardini.synthetic import make_scene, render
 
 HELD_OUT = 9_000_000
 """First seed of the held-out procedural clips; training uses seeds below, benchmarks seeds of 10 million and up."""
+SCENE_SECONDS = 8 / 24
+"""How long a procedural scene lasts: 9 frames at 24 FPS show all of it. Its motion is scaled for that."""
 
 
 @dataclass(frozen=True)
@@ -32,23 +35,29 @@ class Item:
 
 
 class SyntheticClips(Dataset[Item]):
-    """Procedural clips; item i is ``make_clip(first + i)``.
+    """Procedural clips; item i shows the scene of seed ``first + i``.
 
-    A clip always shows the whole of its scene's time, so more frames mean finer steps, and a rate means nothing.
+    ``frames`` at ``fps`` show so much of a scene (``SCENE_SECONDS``), from a moment that depends on the seed, or
+    all of it in finer steps if it is too short for them.
     """
 
-    def __init__(self, count: int, frames: int, resolution: int, first: int = 0) -> None:
+    def __init__(self, count: int, frames: int, fps: float, resolution: int, first: int = 0) -> None:
         if first < HELD_OUT < first + count:
             raise ValueError(
                 f"training seeds {first} to {first + count} run into the held-out ones from {HELD_OUT}"
             )
-        self.count, self.frames, self.resolution, self.first = count, frames, resolution, first
+        self.count, self.first = count, first
+        self.frames, self.fps, self.resolution = frames, fps, resolution
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> Item:
-        clip = make_clip(self.first + index, self.frames, (self.resolution, self.resolution))
+        seed = self.first + index
+        span = min(1.0, (self.frames - 1) / self.fps / SCENE_SECONDS)
+        start = np.random.default_rng([seed, 1]).uniform(0, 1 - span) if span < 1 else 0.0
+        times = np.linspace(start, start + span, self.frames)
+        clip = render(make_scene(seed), times, (self.resolution, self.resolution))
         return Item(torch.from_numpy(clip).permute(0, 3, 1, 2).contiguous())
 
 

@@ -99,7 +99,7 @@ _SMALL_BATCH = 16
 _SMALL_LR = {"nano": 1e-3, "tiny": 4e-3}
 _SMALL_CLIPS = {
     "nano": 2e-4,  # share of the manual's clips
-    "tiny": {"codec": 1600, "planner": 4000, "generator": 2400, "both": 8000},
+    "tiny": {"codec": 800, "planner": 3200, "generator": 640, "both": 8000},
 }
 
 

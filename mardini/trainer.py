@@ -158,12 +158,11 @@ def initial(
 
 def _data(options: Options) -> tuple[Dataset[Item], Dataset[Item]]:
     """Training and held-out clips."""
-    count, shape = options.steps * options.batch, (options.frames, options.resolution)
+    count, shape = options.steps * options.batch, (options.frames, options.fps, options.resolution)
     if options.data == ("synthetic",):
         training = SyntheticClips(count, *shape, first=options.seed * 1_000_000)
         return training, SyntheticClips(HELD_OUT_CLIPS, *shape, first=HELD_OUT)
     videos, held_out = split([Path(path) for path in options.data])
-    shape = (options.frames, options.fps, options.resolution)
     return (
         VideoClips(videos, count, *shape, seed_of(options.seed, options.stage), options.folder_fps),
         VideoClips(held_out, HELD_OUT_CLIPS, *shape, seed_of("held out"), options.folder_fps),

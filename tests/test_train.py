@@ -24,7 +24,7 @@ from mardini.vae import LatentCodec
 from mardini.video import read_image
 
 ROOT = Path(__file__).parent.parent
-SMALL = ["--preset", "tiny", "--clips", "48", "--batch", "8", "--workers", "0"]
+SMALL = ["--preset", "tiny", "--clips", "24", "--batch", "4", "--workers", "0"]
 OFTEN = ["--log-every", "2", "--save-every", "2"]
 
 
@@ -86,7 +86,7 @@ def test_the_log_starts_before_training(trained: Path) -> None:
     rows = curve(trained, "initial-planner")
     assert [row["step"] for row in rows] == [0, 2, 4, 6]
     assert "loss" not in rows[0] and rows[-1]["held_out"] < rows[0]["held_out"]
-    assert rows[-1]["clips"] == 48
+    assert rows[-1]["clips"] == 24
 
 
 def test_a_finished_chain_is_not_done_again(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +130,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(trained: Path, tmp_path: Path) 
     assert weights(out, "initial-planner") == weights(trained, "initial-planner")
 
 
-@pytest.mark.parametrize("stop_at", [1, 3, 5])
+@pytest.mark.parametrize("stop_at", [1, 4])
 def test_an_interrupted_run_ends_as_an_undisturbed_one(
     stop_at: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
