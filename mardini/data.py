@@ -43,8 +43,9 @@ class SyntheticClips(Dataset[Item]):
 
     def __init__(self, count: int, frames: int, fps: float, resolution: int, first: int = 0) -> None:
         if first < HELD_OUT < first + count:
-            raise ValueError(
-                f"training seeds {first} to {first + count} run into the held-out ones from {HELD_OUT}"
+            raise UserError(
+                f"training seeds {first} to {first + count} run into the held-out ones from {HELD_OUT}: ask for fewer "
+                "clips, a smaller --seed, or give videos"
             )
         self.count, self.first = count, first
         self.frames, self.fps, self.resolution = frames, fps, resolution

@@ -70,10 +70,9 @@ def run(rows: list[stages.Stage], args: argparse.Namespace) -> int:
 
 
 def _claim(folder: Path, options: Options, processes: Processes) -> None:
-    """Note the options in a new run's folder; refuse a folder in which a run with others was begun."""
-    path = folder / "options.json"
-    wanted = json.loads(json.dumps(asdict(options)))
-    if path.is_file():
+    """Note the options in a new run's folder; refuse a folder that holds the state of a run with others."""
+    path, wanted = folder / "options.json", json.loads(json.dumps(asdict(options)))
+    if latest(folder / "state"):
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept != wanted:
             other = ", ".join(key for key in wanted if kept.get(key) != wanted[key])

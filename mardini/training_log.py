@@ -15,7 +15,7 @@ from tqdm import tqdm
 from mardini.config import preset
 from mardini.data import Problems
 from mardini.errors import UserError
-from mardini.files import atomic
+from mardini.files import atomic, write_json
 from mardini.flops import peak_flops, training_step
 from mardini.parallel import Processes
 from mardini.stages import Stage
@@ -91,8 +91,7 @@ class Log:
         if sentences and self.processes.first:
             for sentence in sentences:
                 tqdm.write(f"warning: {sentence}")
-            with atomic(self._unreadable) as temporary:
-                temporary.write_text(json.dumps(self.problems.known, indent=2) + "\n", encoding="utf-8")
+            write_json(self._unreadable, self.problems.known)
 
     def advance(self) -> None:
         """One step is done."""
