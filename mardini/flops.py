@@ -152,7 +152,8 @@ def training_step(stage: Stage, config: MarDiniConfig, batch: int, frames: int, 
     clips, size = batch * frames, (resolution, resolution)
     if stage.trains == "codec":
         return StepFlops((encoder(config.codec, size) + decoder(config.codec, size)) * clips, Flops())
-    small = encoder(config.codec, (resolution // config.low_ratio,) * 2)
+    shrunk = resolution // config.low_ratio
+    small = encoder(config.codec, (shrunk, shrunk))
     # Attention is linear in the number of masked frames, so the mean number gives the mean cost.
     masked = mean_masked(stage, frames)
     trained, frozen = Flops(), Flops()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
@@ -62,7 +63,7 @@ def start(device: str | None = None) -> Processes:
         if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
             dist.init_process_group(backend)
         else:
-            dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+            dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
     return Processes(
         dist.get_rank(),
         dist.get_world_size(),
@@ -94,7 +95,8 @@ def prepare(
     blocks = [m for m in task.modules() if isinstance(m, PlannerBlock | GeneratorBlock)]
     for block in blocks:
         if activation_checkpointing:
-            block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
+            forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
+            block.forward = forward  # pyright: ignore[reportAttributeAccessIssue]
         if compiled:
             block.compile()
     policy = MixedPrecisionPolicy(

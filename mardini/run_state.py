@@ -10,11 +10,14 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save, save
+from torch.distributed.tensor import DTensor
 
 from mardini.errors import UserError
 
@@ -32,7 +35,7 @@ class RunState:
         self.average = {name: p.detach().clone() for name, p in task.named_parameters()}
         self.window = torch.zeros(3, dtype=torch.float64)
         self._saving: Future | None = None
-        self._group: dist.ProcessGroup | None = None
+        self._group: Any = None  # a process group, made when first needed
 
     def load(self) -> int:
         """Load the last whole state, if any; returns the number of steps it covers."""
@@ -46,7 +49,7 @@ class RunState:
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
         try:
-            dcp.load(self._tensors(), checkpoint_id=self.folder / str(step))
+            load(self._tensors(), checkpoint_id=self.folder / str(step))
         except Exception as error:  # what storage, pickle and planner raise is not one type
             raise UserError(
                 f"{self.folder / str(step)} cannot be read ({type(error).__name__}): delete that folder to go on "
@@ -61,11 +64,11 @@ class RunState:
         if background:
             # A group of its own: its messages must not mix with those of the training that goes on.
             self._group = self._group or dist.new_group(backend="gloo")
-            future = dcp.async_save(self._tensors(), checkpoint_id=target, process_group=self._group)
+            future = async_save(self._tensors(), checkpoint_id=target, process_group=self._group)
             assert isinstance(future, Future)
             self._saving = future
         else:
-            dcp.save(self._tensors(), checkpoint_id=target)
+            save(self._tensors(), checkpoint_id=target)
             self._clean()
 
     def wait(self) -> None:
@@ -79,16 +82,18 @@ class RunState:
     def update_average(self, step: int) -> None:
         """Move averaged weights towards the trained ones; the memory grows with the run up to 1000 steps."""
         decay = min(0.999, (1 + step) / (10 + step))
-        for name, parameter in self.task.named_parameters():
-            self.average[name].lerp_(parameter.detach(), 1 - decay)
+        parameters = dict(self.task.named_parameters())
+        kept, new = ([_local(part[name]) for name in parameters] for part in (self.average, parameters))
+        torch._foreach_lerp_(kept, new, 1 - decay)
 
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange trained and averaged weights; again to undo."""
         for name, parameter in self.task.named_parameters():
-            current = parameter.detach().clone()
-            parameter.copy_(self.average[name])
-            self.average[name].copy_(current)
+            trained, averaged = _local(parameter), _local(self.average[name])
+            current = trained.clone()
+            trained.copy_(averaged)
+            averaged.copy_(current)
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {"window": self.window}
@@ -106,6 +111,11 @@ class RunState:
             for entry in self.folder.iterdir():
                 if entry.name != str(last):
                     shutil.rmtree(entry)
+
+
+def _local(tensor: Tensor) -> Tensor:
+    """This process's shard, to be changed in place; far cheaper than going through the sharded tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor.detach()
 
 
 def latest(folder: Path) -> int:

@@ -97,7 +97,7 @@ def read_window(video: Video, place: float, frames: int, fps: float, folder_fps:
     from av.error import FFmpegError
 
     try:
-        with av.open(str(video.path) if video.size is None else _member(video)) as container:
+        with av.open(str(video.path) if video.size is None else _member(video), "r") as container:
             if not container.streams.video:
                 raise UserError(f"{video.name} has no video stream: remove or replace it")
             stream = container.streams.video[0]
