@@ -1,55 +1,112 @@
-"""Training data: clip number i is always the same clip, so a run resumes exactly by counting."""
+"""Training data: clip number i is always the same clip, so a run resumes exactly by counting.
+
+Sources are datasets of :class:`Item`; ``mardini/video_data.py`` holds the one that reads files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mardini.synthetic import make_clip
+from mardini.errors import UserError
+from mardini.synthetic import make_scene, render
 
 HELD_OUT = 9_000_000
 """First seed of the held-out procedural clips; training uses seeds below, benchmarks seeds of 10 million and up."""
+SCENE_SECONDS = 8 / 24
+"""How long a procedural scene lasts: 9 frames at 24 FPS show all of it. Its motion is scaled for that."""
 
 
-class SyntheticClips(Dataset[Tensor]):
-    """Procedural clips as ``uint8`` tensors (K, 3, H, W); item i is ``make_clip(first + i)``."""
+@dataclass(frozen=True)
+class Item:
+    """One clip, ``uint8`` (K, 3, H, W), and what could not be read on the way to it: (name, sentence) pairs.
 
-    def __init__(self, count: int, frames: int, resolution: int, first: int = 0) -> None:
+    ``frames`` is ``None`` when nothing could be read at all.
+    """
+
+    frames: Tensor | None
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+class SyntheticClips(Dataset[Item]):
+    """Procedural clips; item i shows the scene of seed ``first + i``.
+
+    ``frames`` at ``fps`` show so much of a scene (``SCENE_SECONDS``), from a moment that depends on the seed, or
+    all of it in finer steps if it is too short for them.
+    """
+
+    def __init__(self, count: int, frames: int, fps: float, resolution: int, first: int = 0) -> None:
         if first < HELD_OUT < first + count:
-            raise ValueError(
-                f"training seeds {first} to {first + count} run into the held-out ones from {HELD_OUT}"
+            raise UserError(
+                f"training seeds {first} to {first + count} run into the held-out ones from {HELD_OUT}: ask for fewer "
+                "clips, a smaller --seed, or give videos"
             )
-        self.count, self.frames, self.resolution, self.first = count, frames, resolution, first
+        self.count, self.first = count, first
+        self.frames, self.fps, self.resolution = frames, fps, resolution
 
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> Tensor:
-        clip = make_clip(self.first + index, self.frames, (self.resolution, self.resolution))
-        return torch.from_numpy(clip).permute(0, 3, 1, 2).contiguous()
+    def __getitem__(self, index: int) -> Item:
+        seed = self.first + index
+        span = min(1.0, (self.frames - 1) / self.fps / SCENE_SECONDS)
+        start = np.random.default_rng([seed, 1]).uniform(0, 1 - span) if span < 1 else 0.0
+        times = np.linspace(start, start + span, self.frames)
+        clip = render(make_scene(seed), times, (self.resolution, self.resolution))
+        return Item(torch.from_numpy(clip).permute(0, 3, 1, 2).contiguous())
 
 
-def batches(
-    clips: Dataset[Tensor], batch: int, first_step: int, last_step: int, workers: int
-) -> Iterator[Tensor]:
-    """Batches ``first_step`` up to ``last_step`` (exclusive) of ``clips`` in order: (B, K, 3, H, W) in [0, 1]."""
-    indices = range(first_step * batch, last_step * batch)
+class Problems:
+    """Files that could not be read, each counted once: ``known`` maps a name to its sentence and first step."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[str, int]] = {}
+
+    def add(self, items: Sequence[Item], step: int) -> list[str]:
+        """Note what the items of a step could not read; returns the sentences that are new."""
+        new = []
+        for name, sentence in (problem for item in items for problem in item.problems):
+            if name not in self.known:
+                self.known[name] = (sentence, step)
+                new.append(sentence)
+        return new
+
+
+def batches(clips: Dataset[Item], parts: Sequence[Sequence[int]], workers: int) -> Iterator[list[Item]]:
+    """The items of each part, in order; ``workers`` processes prepare parts ahead (0: this process, when asked).
+
+    Raises:
+        UserError: an item found nothing that can be read.
+    """
     loader = DataLoader(
         clips,
-        batch,
-        sampler=indices,
+        batch_sampler=parts,  # pyright: ignore[reportArgumentType]  # any iterable of lists of indices will do
         num_workers=workers,
+        collate_fn=list,
         worker_init_fn=_single_thread,
         prefetch_factor=4 if workers else None,
         # A forked worker would inherit OpenCV's thread pool without its threads, and hang.
         multiprocessing_context="spawn" if workers else None,
     )
-    for frames in loader:
-        yield frames.float() / 255
+    for items in loader:
+        for item in items:
+            if item.frames is None:
+                raise UserError(
+                    f"none of the files given as data can be read ({item.problems[0][1]}): give others"
+                )
+        yield items
+
+
+def to_batch(items: Sequence[Item], device: torch.device | str = "cpu") -> Tensor:
+    """Frames of items as one float32 tensor (B, K, 3, H, W) in [0, 1]."""
+    frames = torch.stack([item.frames for item in items if item.frames is not None])
+    return frames.to(device, non_blocking=True).float() / 255
 
 
 def _single_thread(worker: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +36,13 @@ class StepEmbedding(nn.Module):
         angles = step.float()[..., None] * torch.exp(-math.log(10_000) * index / self.frequencies)
         waves = torch.cat([angles.cos(), angles.sin()], dim=-1)
         return self.mlp(waves.to(next(self.mlp.parameters()).dtype))
+
+
+class PlanTokens(NamedTuple):
+    """A planning signal as tokens (B, K, n, plan_dim), and their positions in the generator's grid."""
+
+    tokens: Tensor
+    ropes: Rope
 
 
 class GeneratorBlock(nn.Module):
@@ -67,14 +75,18 @@ class GeneratorBlock(nn.Module):
         ropes: Rope,
         step: Tensor,
         step_and_plan: Tensor,
-        plan: KeysValues,
+        plan: KeysValues | PlanTokens,
         masked: MaskedFrames | None,
         past: KeysValues | None = None,
     ) -> tuple[Tensor, KeysValues]:
         """One block on (B, K, N, C); ``step`` and ``step_and_plan`` are (B, K, C), ``plan`` the plan's keys and values.
 
+        In training ``plan`` is the plan's tokens: a sharded block has its weights only while it runs, so the keys
+        and values must be computed inside it.
         ``masked`` and ``past`` as in :class:`IdentityAttention`, whose keys and values are returned too.
         """
+        if isinstance(plan, PlanTokens):
+            plan = self.cross.keys_values(*plan)
         shift, scale, gate = self.spatial_modulation(F.silu(step))[:, :, None].chunk(3, dim=-1)
         x = x + gate * self.spatial(self.spatial_norm(x) * (1 + scale) + shift, ropes)
         mixed, keys_values = self.temporal(self.temporal_norm(x), ropes, masked, past)
@@ -132,8 +144,8 @@ class Generator(nn.Module):
         x = self._tokens(z)
         embedding = self.step_embedding(steps)
         planned = embedding + self._plan_embedding(z_cond)
+        plan = self._plan_tokens(z_cond, z, time)
         for block in self.blocks:
-            plan = self._plan_keys_values(block, z_cond, z, time)
             x, _ = block(x, ropes, embedding, planned, plan, masked)
         return self._velocity(x, embedding, z.shape[-1])
 
@@ -196,8 +208,11 @@ class Generator(nn.Module):
         return self.plan_embedding(z_cond.mean(dim=(2, 3)))
 
     def _plan_keys_values(self, block: nn.Module, z_cond: Tensor, z: Tensor, time: Tensor) -> KeysValues:
-        """The plan's keys and values; each plan token stands at its centre in the generator's grid."""
+        return block.cross.keys_values(*self._plan_tokens(z_cond, z, time))  # pyright: ignore
+
+    def _plan_tokens(self, z_cond: Tensor, z: Tensor, time: Tensor) -> PlanTokens:
+        """The plan's tokens; each stands at its centre in the generator's grid."""
         low, high = (z_cond.shape[2], z_cond.shape[3]), (z.shape[-2], z.shape[-1])
         index = aligned_index(low, high, z.device)
         ropes = rope(index, time, self.config.hidden // self.config.heads)
-        return block.cross.keys_values(rearrange(z_cond, "b k h w c -> b k (h w) c"), ropes)  # pyright: ignore
+        return PlanTokens(rearrange(z_cond, "b k h w c -> b k (h w) c"), ropes)

@@ -6,10 +6,11 @@ The first row is ours: the paper's VAE was never released, so a codec is trained
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from mardini.config import Attention
+from mardini.config import Attention, MarDiniConfig
 from mardini.errors import unknown
 
 Trains = Literal["codec", "planner", "generator", "both"]
@@ -73,3 +74,67 @@ def stage(name: str) -> Stage:
     if name not in STAGES:
         raise unknown("stage", name, STAGES)
     return STAGES[name]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What one stage of one model sees: the row of the manual itself, or scaled to a small model.
+
+    Attributes:
+        clips, batch: clips in all and a step, over all processes.
+        lr: peak learning rate.
+        frames, fps, resolution: of the clips.
+    """
+
+    clips: int
+    batch: int
+    lr: float
+    frames: int
+    fps: float
+    resolution: int
+
+
+PAPER_LR = 1.4e-4
+_SMALL_BATCH = 16
+_SMALL_LR = {"nano": 1e-3, "tiny": 4e-3}
+_SMALL_CLIPS = {
+    "nano": 2e-4,  # share of the manual's clips
+    "tiny": {"codec": 800, "planner": 3200, "generator": 640, "both": 8000},
+}
+
+
+def scaled(stage: Stage, config: MarDiniConfig) -> Recipe:
+    """The recipe of ``stage`` for a model: as in the manual for the paper's models, scaled for small presets.
+
+    Paper models: batch 1024 at 256 px x 9 frames and fewer, 720 at 512 px x 9; the paper is silent about more
+    frames and pixels, where we keep the number of pixels a step. Small models (``nano``, ``tiny``): 512 px of the
+    manual become the preset's resolution (smaller stages too, since latents can hardly get smaller), its 9 frames
+    the preset's frames and its 8 FPS the preset's rate, and clips, batch and learning rate those of a laptop.
+    """
+    if config.name not in _SMALL_LR:
+        pixels = stage.frames * stage.resolution**2
+        batch = 1024 if stage.resolution <= 256 else max(8, round(720 * 9 * 512**2 / pixels) // 8 * 8)
+        return Recipe(int(stage.clips), batch, PAPER_LR, stage.frames, stage.fps, stage.resolution)
+    clips = _SMALL_CLIPS[config.name]
+    count = clips[stage.trains] if isinstance(clips, dict) else int(clips * stage.clips)
+    return Recipe(
+        clips=count,
+        batch=_SMALL_BATCH,
+        lr=_SMALL_LR[config.name],
+        frames=1 + math.ceil((stage.frames - 1) * (config.frames - 1) / 8),
+        fps=config.fps * stage.fps / 8,
+        resolution=config.resolution * max(512, stage.resolution) // 512,
+    )
+
+
+def chain(last: str) -> list[Stage]:
+    """All stages that ``last`` builds on, in order, and itself."""
+    wanted: set[str] = set()
+
+    def want(name: str) -> None:
+        wanted.add(name)
+        for earlier in stage(name).start:
+            want(earlier)
+
+    want(last)
+    return [row for name, row in STAGES.items() if name in wanted]

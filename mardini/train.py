@@ -1,14 +1,17 @@
-"""Train one stage of the training manual; run it again to resume.
+"""Train one stage of the training manual, or a chain of them; run it again to resume.
 
     python -m mardini.train --stage codec --preset nano
-    python -m mardini.train --stage initial-planner --preset nano
-    python -m mardini.train --stage joint-task --preset nano --clips 20000
+    python -m mardini.train --stage initial-planner --preset nano --data videos --data shards
+    python -m mardini.train --chain joint-task --preset tiny             all stages up to joint-task
+    python -m mardini.train --stage joint-task --preset L/ST --dry-run   what it would do, and cost
+    torchrun --nproc-per-node 8 -m mardini.train --stage joint-task --preset L/ST --data shards
 
 Each stage starts from the checkpoints of the stages before it, under the same --out, and leaves
 
     <out>/<preset>/<stage>/log.jsonl      a line every few steps: step, clips, loss, held-out loss, seconds
-    <out>/<preset>/<stage>/state.pt       everything needed to go on after a kill, bit for bit on a CPU
+    <out>/<preset>/<stage>/state/         everything needed to go on after a kill, bit for bit on a CPU
     <out>/<preset>/<stage>/checkpoint/    averaged weights: model.safetensors and config.json
+    <out>/<preset>/<stage>/samples/       strips of a held-out clip, with --sample-every
 """
 
 from __future__ import annotations
@@ -18,23 +21,62 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mardini.config import PRESETS
+from mardini.config import PRESETS, preset
 from mardini.errors import UserError, command
-from mardini.stages import STAGES
+from mardini.stages import STAGES, Stage, chain, scaled, stage
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is determined by; kept in its state file, and a resumed run must agree."""
+    """What a run's result is determined by; kept beside its state, and a resumed run must agree."""
 
     stage: str
     preset: str
+    data: tuple[str, ...]
     clips: int
     batch: int
     lr: float
+    frames: int
+    fps: float
+    folder_fps: float
     resolution: int
     seed: int
+    bf16: bool
+    log_every: int
     start: tuple[str, ...]
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in all; clips that do not fill a last batch are left out."""
+        return max(1, self.clips // self.batch)
+
+
+def options_of(row: Stage, args: argparse.Namespace, bf16: bool) -> Options:
+    """The recipe of a stage for the preset, with what the command line says otherwise."""
+    config = preset(args.preset)
+    recipe = scaled(row, config)
+    result = Options(
+        stage=row.name,
+        preset=config.name,
+        data=tuple(args.data),
+        clips=args.clips or recipe.clips,
+        batch=args.batch or recipe.batch,
+        lr=args.lr or recipe.lr,
+        frames=recipe.frames,
+        fps=recipe.fps,
+        folder_fps=args.folder_fps,
+        resolution=args.resolution or recipe.resolution,
+        seed=args.seed,
+        bf16=bf16,
+        log_every=args.log_every,
+        start=tuple(map(str, args.start or ())),
+    )
+    unit = 8 * config.low_ratio
+    if result.resolution % unit:
+        raise UserError(
+            f"--resolution {result.resolution} does not divide into latents: use a multiple of {unit}"
+        )
+    return result
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -44,41 +86,80 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--stage", required=True, help=f"one of {', '.join(STAGES)}")
-    parser.add_argument("--preset", default="nano", help=f"one of {', '.join(PRESETS)} (default: nano)")
-    parser.add_argument("--out", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
-    parser.add_argument("--clips", type=int, help="clips to see; default: the manual's, scaled to the preset")
-    parser.add_argument("--batch", type=int, default=16, help="clips a step (default: 16)")
-    parser.add_argument(
-        "--lr",
-        type=float,
-        help="peak learning rate (default: 1.4e-4 as in the paper, 1e-3 for small presets)",
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--stage", help=f"one of {', '.join(STAGES)}")
+    what.add_argument("--chain", metavar="STAGE", help="all stages up to this one, each from those before")
+    add = parser.add_argument
+    add("--preset", default="nano", help=f"one of {', '.join(PRESETS)} (default: nano)")
+    add("--out", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
+    add(
+        "--data",
+        action="append",
+        metavar="PATH",
+        help="folder of videos, frame folders or .tar shards; may be repeated (default: synthetic)",
     )
-    parser.add_argument("--resolution", type=int, help="pixels per side (default: the preset's)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of data, masks, noise and initial weights (default: 0)"
-    )
-    parser.add_argument(
-        "--start", type=Path, nargs="+", help="checkpoint folders to start from (default: the stages before)"
-    )
-    parser.add_argument("--workers", type=int, default=1, help="processes that make data (default: 1)")
-    parser.add_argument(
-        "--save-every", type=int, default=100, help="steps between state files (default: 100)"
-    )
-    return parser.parse_args(argv)
+    add("--folder-fps", type=float, default=24.0, help="frame rate of frame folders (default: 24)")
+    add("--clips", type=int, help="clips to see (default: the manual's, scaled to the preset)")
+    add("--batch", type=int, help="clips a step, over all processes (default: the manual's, scaled)")
+    add("--lr", type=float, help="peak learning rate (default: 1.4e-4 as in the paper, more if small)")
+    add("--resolution", type=int, help="pixels per side (default: the manual's, scaled to the preset)")
+    add("--seed", type=int, default=0, help="of data, masks, noise and initial weights (default: 0)")
+    add("--start", type=Path, nargs="+", help="checkpoint folders to start from (default: stages before)")
+    add("--workers", type=int, default=1, help="processes that make data, for each process (default: 1)")
+    add("--log-every", type=int, default=25, help="steps between lines of the log (default: 25)")
+    add("--save-every", type=int, default=100, help="steps between saved states (default: 100)")
+    add("--sample-every", type=int, help="steps between strips of a generated held-out clip (default: none)")
+    add("--accumulate", type=int, default=1, help="parts in which a process computes its batch (default: 1)")
+    add("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
+    add("--precision", choices=("fp32", "bf16"), help="of activations (default: bf16 on cuda, fp32 on cpu)")
+    add("--activation-checkpointing", action="store_true", help="compute activations twice, keep few")
+    add("--compile", action="store_true", help="compile the blocks with torch.compile")
+    add("--tensorboard", action="store_true", help="also log to TensorBoard, in the run's folder")
+    add("--wandb", metavar="PROJECT", help="also log to this project of Weights & Biases")
+    add("--logs", type=Path, help="with --chain: folder for copies of the logs, <number>-<stage>.jsonl")
+    add("--dry-run", action="store_true", help="print what would be done and what it costs; build nothing")
+    args = parser.parse_args(argv)
+    args.data = args.data or ["synthetic"]
+    return args
+
+
+def check(args: argparse.Namespace) -> list[Stage]:
+    """The stages asked for, after all checks that cost nothing. Raises ``UserError``."""
+    for flag in ("clips", "batch", "resolution", "save_every", "log_every", "sample_every", "accumulate"):
+        value = getattr(args, flag)
+        if value is not None and value < 1:
+            raise UserError(f"--{flag.replace('_', '-')} must be at least 1, got {value}")
+    if args.workers < 0:
+        raise UserError(f"--workers must be 0 or more, got {args.workers}")
+    for flag in ("lr", "folder_fps"):
+        value = getattr(args, flag)
+        if value is not None and not value > 0:
+            raise UserError(f"--{flag.replace('_', '-')} must be positive, got {value}")
+    if "synthetic" in args.data and len(args.data) > 1:
+        raise UserError("--data synthetic cannot be mixed with files: give either")
+    if args.chain and args.start:
+        raise UserError("--start names where one stage starts, but --chain runs several: use --stage")
+    if args.logs and not args.chain:
+        raise UserError("--logs copies the logs of a chain: use it with --chain")
+    preset(args.preset)
+    return chain(args.chain) if args.chain else [stage(args.stage)]
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     args = parse(argv)
-    for flag in ("clips", "batch", "resolution", "save_every"):
-        value = getattr(args, flag)
-        if value is not None and value < 1:
-            raise UserError(f"--{flag.replace('_', '-')} must be at least 1, got {value}")
-    from mardini.trainer import run  # torch takes seconds to import; --help and mistakes need none of it
+    rows = check(args)
+    # torch takes seconds to import; --help and mistakes need none of it
+    if args.dry_run:
+        from mardini.dry_run import describe
 
-    return run(args)
+        for row in rows:
+            print(describe(row, args))
+        return 0
+    from mardini.trainer import run
+
+    return run(rows, args)
 
 
 if __name__ == "__main__":

@@ -1,214 +1,252 @@
-"""The training loop: one for all stages. ``mardini/train.py`` is its command line."""
+"""The training loop: one for all stages. ``mardini/train.py`` is its command line.
+
+Read with ``tasks.py`` (what a step computes), ``run_state.py`` (what a kill must not lose) and ``parallel.py``.
+"""
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import math
+import shutil
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from einops import rearrange
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import nn
+from torch.utils.data import Dataset
 
-from mardini import checkpoint, stages
+from mardini import checkpoint, parallel, stages
 from mardini.config import MarDiniConfig, preset
-from mardini.data import HELD_OUT, SyntheticClips, batches
+from mardini.data import HELD_OUT, Item, Problems, SyntheticClips, batches, to_batch
 from mardini.errors import UserError
-from mardini.files import atomic, sha256_of
-from mardini.masks import sample_masks
-from mardini.model import UNCONDITIONAL, MarDini, random_steps
-from mardini.planner import ReconstructionHead
-from mardini.train import Options
-from mardini.vae import FACTOR, LatentCodec
+from mardini.files import write_json
+from mardini.model import MarDini
+from mardini.parallel import Processes, whole
+from mardini.run_state import RunState, latest
+from mardini.samples import write_strip
+from mardini.tasks import Draw, Task, make_task, seed_of
+from mardini.temporal import to_temporal
+from mardini.train import Options, options_of
+from mardini.training_log import Log
+from mardini.vae import LatentCodec
+from mardini.video_data import VideoClips, split
 
-SMALL_CLIPS = 2e-4
-"""Share of the manual's clips that the small presets see by default."""
+BETAS, WEIGHT_DECAY, CLIP_NORM = (0.9, 0.95), 0.01, 1.0
+"""Of AdamW and gradient clipping. The paper says AdamW and no more; these are usual for transformers of this size."""
+HELD_OUT_CLIPS = 32
 
-Loss = Callable[[Tensor, torch.Generator], Tensor]
 
-
-def run(args: argparse.Namespace) -> int:
-    """Train the stage that ``args`` (of :func:`mardini.train.parse`) names, from the start or from its last state."""
-    stage, config = stages.stage(args.stage), preset(args.preset)
-    small = args.preset in ("nano", "tiny")
-    options = Options(
-        stage=stage.name,
-        preset=config.name,
-        clips=args.clips or int(stage.clips * (SMALL_CLIPS if small else 1)),
-        batch=args.batch,
-        lr=args.lr or (1e-3 if small else 1.4e-4),
-        resolution=args.resolution or (config.resolution if small else stage.resolution),
-        seed=args.seed,
-        start=tuple(map(str, args.start or ())),
-    )
-    pixels = FACTOR * config.low_ratio
-    if options.resolution % pixels:
-        raise UserError(
-            f"--resolution {options.resolution} does not divide into latents: use a multiple of {pixels}"
-        )
-    folder = args.out / config.name.replace("/", "-") / stage.name
-    torch.manual_seed(_seed(options, "weights"))
-    model, codec = _initial(stage, config, args.out, args.start)
-    trainee, loss = _task(stage, model, codec, options)
-    _loop(folder, options, args, trainee, loss)
-    checkpoint.save(folder / "checkpoint", model, codec)
-    print(f"checkpoint: {folder / 'checkpoint'}")
+def run(rows: list[stages.Stage], args: argparse.Namespace) -> int:
+    """Train the stages one after the other, each from the start, from its last state, or not at all if it is done."""
+    processes = parallel.start(args.device)
+    bf16 = args.precision == "bf16" if args.precision else processes.device.type == "cuda"
+    home = args.out / args.preset.replace("/", "-")
+    try:
+        for number, row in enumerate(rows, start=1):
+            options, folder = options_of(row, args, bf16), home / row.name
+            parts = processes.count * args.accumulate
+            if options.batch % parts:
+                raise UserError(
+                    f"a batch of {options.batch} clips does not divide into {parts} parts (processes x "
+                    "--accumulate): choose another --batch"
+                )
+            _claim(folder, options, processes)
+            if (
+                latest(folder / "state") == options.steps
+                and (folder / "checkpoint" / checkpoint.CONFIG).is_file()
+            ):
+                if processes.first:
+                    print(f"{row.name}: done before")
+            else:
+                train(row, options, args, folder, home, processes)
+            if args.logs and processes.first:
+                args.logs.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / "log.jsonl", args.logs / f"{number}-{row.name}.jsonl")
+    finally:
+        parallel.stop()
     return 0
 
 
-def _initial(
-    stage: stages.Stage, config: MarDiniConfig, out: Path, start: list[Path] | None
+def _claim(folder: Path, options: Options, processes: Processes) -> None:
+    """Note the options in a new run's folder; refuse a folder that holds the state of a run with others."""
+    path, wanted = folder / "options.json", json.loads(json.dumps(asdict(options)))
+    if latest(folder / "state"):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept != wanted:
+            other = ", ".join(key for key in wanted if kept.get(key) != wanted[key])
+            raise UserError(
+                f"{folder} holds a run with other options ({other}): repeat those, or choose another --out"
+            )
+    elif processes.first:
+        write_json(path, wanted)
+
+
+def train(
+    row: stages.Stage,
+    options: Options,
+    args: argparse.Namespace,
+    folder: Path,
+    home: Path,
+    processes: Processes,
+) -> None:
+    """Train one stage and write its checkpoint."""
+    torch.manual_seed(seed_of(options.seed, options.stage, "weights"))
+    model, codec = initial(row, preset(options.preset), home, args.start)
+    codec.to(processes.device)
+    clips, held_out = _data(options)
+    if row.trains == "codec" and latest(folder / "state") == 0:
+        first = next(batches(clips, [range(min(256, options.clips))], 0))
+        codec.start_linear(torch.cat([to_batch([item])[0] for item in first]).to(processes.device))
+    task = make_task(row, model, codec)
+    parallel.prepare(task, processes, args.activation_checkpointing, args.compile, options.bf16)
+    optimizer = torch.optim.AdamW(task.parameters(), options.lr, betas=BETAS, weight_decay=WEIGHT_DECAY)
+    state = RunState(folder, task, optimizer)
+    done = state.load()
+    with Log(folder, row, options, done, args, processes) as log:
+        _loop(row, options, args, task, state, (clips, held_out), done, log, processes)
+    state.swap()
+    averaged = gathered(model, codec, processes)
+    if averaged is not None:
+        checkpoint.save(folder / "checkpoint", *averaged)
+        print(f"checkpoint: {folder / 'checkpoint'}")
+    torch.distributed.barrier()  # the next stage reads what the first process writes
+
+
+def gathered(model: MarDini, codec: LatentCodec, processes: Processes) -> tuple[MarDini, LatentCodec] | None:
+    """Whole copies of both, on the CPU, in the first process (``None`` in others); all processes must call this."""
+    parts = [{name: whole(t.detach()).cpu() for name, t in m.state_dict().items()} for m in (model, codec)]
+    if not processes.first:
+        return None
+    with torch.device("meta"):
+        copies = MarDini(model.config), LatentCodec(model.config.codec)
+    for module, tensors in zip(copies, parts, strict=True):
+        module.load_state_dict(tensors, assign=True)
+        module.requires_grad_(False).eval()
+    return copies
+
+
+def initial(
+    row: stages.Stage, config: MarDiniConfig, home: Path, start: list[Path] | None
 ) -> tuple[MarDini, LatentCodec]:
-    """Weights a stage starts from: fresh, or those of the stages before (the planner's from its own branch)."""
-    config = replace(config, generator=replace(config.generator, attention=stage.attention))
-    model, codec = MarDini(config), LatentCodec(config.codec)
-    folders = start or [out / config.name.replace("/", "-") / name / "checkpoint" for name in stage.start]
-    for number, folder in enumerate(folders):
+    """Weights a stage starts from: fresh, or those of the stages before (the planner's from its own branch).
+
+    A stage with temporal attention turns a spatio-temporal generator into a temporal one (section 7's swap).
+    """
+    config = replace(config, generator=replace(config.generator, attention=row.attention))
+    folders = start or [home / name / "checkpoint" for name in row.start]
+    for folder in folders:
         if not folder.is_dir():
             raise UserError(
-                f"stage {stage.name} starts from {folder}, which is not there: run that stage first or give --start"
+                f"stage {row.name} starts from {folder}, which is not there: run that stage first or give --start"
             )
-        earlier, codec = checkpoint.load(folder)
-        if number == 0:
-            model.load_state_dict(earlier.state_dict())
-        else:
-            model.planner.load_state_dict(earlier.planner.state_dict())
-    return model, codec.requires_grad_(True)
-
-
-def _task(
-    stage: stages.Stage, model: MarDini, codec: LatentCodec, options: Options
-) -> tuple[nn.ModuleList, Loss]:
-    """The modules a stage trains and its loss: (frames (B, K, 3, H, W), generator of randomness) -> scalar."""
-    if stage.trains == "codec":
-        clips = SyntheticClips(256, 1, options.resolution, first=HELD_OUT - 10_000)
-        codec.start_linear(torch.cat(list(batches(clips, 64, 0, 4, 0)))[:, 0])
-        return nn.ModuleList([codec]), lambda frames, generator: _codec_loss(
-            codec, frames.flatten(0, 1), generator
+    if not folders:
+        return MarDini(config), LatentCodec(config.codec)
+    model, codec = checkpoint.load(folders[0])
+    for folder in folders[1:]:
+        model.planner.load_state_dict(checkpoint.load(folder)[0].planner.state_dict())
+    if row.attention == "temporal":
+        model = to_temporal(model)
+    if model.config.generator != config.generator or model.config.planner != config.planner:
+        raise UserError(
+            f"{folders[0]} holds another model than stage {row.name} of preset {config.name} trains: give its own"
         )
-
-    codec.requires_grad_(False).eval()
-    head = ReconstructionHead(model.config.planner, model.config.codec.channels)
-    low = options.resolution // model.config.low_ratio
-
-    def loss(frames: Tensor, generator: torch.Generator) -> Tensor:
-        batch, count = frames.shape[:2]
-        mask = sample_masks(batch, count, stage.preserved, generator, stage.keep_one)
-        with torch.no_grad():
-            flat = frames.flatten(0, 1)
-            z_high = rearrange(codec.encode(flat), "(b k) c h w -> b k c h w", b=batch)
-            small = nn.functional.interpolate(flat, (low, low), mode="area")
-            z_low = rearrange(codec.encode(small), "(b k) c h w -> b k c h w", b=batch)
-        if stage.trains == "planner":
-            return model.planner_loss(z_low, mask, head)
-        step = random_steps(batch, generator)
-        noise = torch.randn(z_high.shape, generator=generator)
-        if stage.trains == "generator":
-            return model.generator_loss(z_high, mask, step, noise, (low // FACTOR, low // FACTOR))
-        drop = torch.rand(batch, generator=generator) < UNCONDITIONAL
-        return model.joint_loss(z_low, z_high, mask, step, noise, drop)
-
-    trained = {
-        "planner": [model.planner, head],
-        "generator": [model.generator],
-        "both": [model.planner, model.generator],
-    }
-    return nn.ModuleList(trained[stage.trains]), loss
+    return model, codec
 
 
-def _codec_loss(codec: LatentCodec, frames: Tensor, generator: torch.Generator) -> Tensor:
-    """Squared error of reconstruction from latents with a little noise, plus a pull of latents to unit scale."""
-    latents = codec.encode(frames)
-    noise = torch.randn(latents.shape, generator=generator)
-    reconstruction = nn.functional.mse_loss(codec.decode(latents + 0.05 * noise), frames)
-    return reconstruction + 1e-5 * (latents**2).mean()
+def _data(options: Options) -> tuple[Dataset[Item], Dataset[Item]]:
+    """Training and held-out clips."""
+    count, shape = options.steps * options.batch, (options.frames, options.fps, options.resolution)
+    if options.data == ("synthetic",):
+        training = SyntheticClips(count, *shape, first=options.seed * 1_000_000)
+        return training, SyntheticClips(HELD_OUT_CLIPS, *shape, first=HELD_OUT)
+    videos, held_out = split([Path(path) for path in options.data])
+    return (
+        VideoClips(videos, count, *shape, seed_of(options.seed, options.stage), options.folder_fps),
+        VideoClips(held_out, HELD_OUT_CLIPS, *shape, seed_of("held out"), options.folder_fps),
+    )
 
 
 def _loop(
-    folder: Path, options: Options, args: argparse.Namespace, trainee: nn.ModuleList, loss: Loss
-) -> None:
-    """AdamW with warm-up and cosine decay, averaged weights, a log and a state file; ends with the averaged weights."""
-    stage = stages.stage(options.stage)
-    batch = options.batch
-    total = max(1, options.clips // batch)
-    optimizer = torch.optim.AdamW(trainee.parameters(), lr=options.lr, betas=(0.9, 0.95), weight_decay=0.01)
-    average = copy.deepcopy(trainee).requires_grad_(False)
-    first, seconds = _resume(folder, options, trainee, average, optimizer)
-    held_out = next(batches(SyntheticClips(32, stage.frames, options.resolution, HELD_OUT), 32, 0, 1, 0))
-    clips = SyntheticClips(total * batch, stage.frames, options.resolution, options.seed * 1_000_000)
-    log = folder / "log.jsonl"
-    began, window = time.monotonic() - seconds, []
-    bar = tqdm(total=total, initial=first, desc=stage.name, unit="step", dynamic_ncols=True)
-    for step, frames in enumerate(batches(clips, batch, first, total, args.workers), start=first):
-        for group in optimizer.param_groups:
-            group["lr"] = options.lr * schedule(step, total)
-        value = loss(frames, _generator(options, step))
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        nn.utils.clip_grad_norm_(trainee.parameters(), 1.0)
-        optimizer.step()
-        _average(average, trainee, step)
-        window.append(value.item())
-        bar.update()
-        if (step + 1) % args.save_every == 0 or step + 1 == total:
-            with torch.no_grad():
-                held = _with(average, trainee, lambda: loss(held_out, _generator(options, -1)).item())
-            row = {
-                "step": step + 1,
-                "clips": (step + 1) * batch,
-                "loss": sum(window) / len(window),
-                "held_out": held,
-            }
-            row["seconds"] = round(time.monotonic() - began, 1)
-            window = []
-            bar.set_postfix(loss=f"{row['loss']:.4f}", held_out=f"{held:.4f}")
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            state = {
-                "options": json.dumps(asdict(options)),
-                "step": step + 1,
-                "seconds": row["seconds"],
-                "trainee": trainee.state_dict(),
-                "average": average.state_dict(),
-                "optimizer": optimizer.state_dict(),
-            }
-            with atomic(folder / "state.pt") as temporary:
-                torch.save(state, temporary)
-    bar.close()
-    trainee.load_state_dict(average.state_dict())
-
-
-def _resume(
-    folder: Path,
+    row: stages.Stage,
     options: Options,
-    trainee: nn.ModuleList,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> tuple[int, float]:
-    """Load the last state, if any: the step to go on from, and the seconds spent so far."""
-    path, log = folder / "state.pt", folder / "log.jsonl"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        log.unlink(missing_ok=True)
-        return 0, 0.0
-    state = torch.load(path, weights_only=True)
-    if state["options"] != json.dumps(asdict(options)):
-        raise UserError(f"{folder} holds a run with other options: repeat those, or choose another --out")
-    trainee.load_state_dict(state["trainee"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    rows = log.read_text(encoding="utf-8").splitlines(keepends=True)
-    with atomic(log) as temporary:  # lines of steps that the state does not cover are done again
-        temporary.write_text(
-            "".join(row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= state["step"])
-        )
-    return state["step"], state["seconds"]
+    args: argparse.Namespace,
+    task: Task,
+    state: RunState,
+    data: tuple[Dataset[Item], Dataset[Item]],
+    done: int,
+    log: Log,
+    processes: Processes,
+) -> None:
+    """AdamW with warm-up and cosine decay, averaged weights, a log and saved states."""
+    total, own = options.steps, processes.own(options.batch)
+    size = len(own) // args.accumulate
+    parts = [own[i : i + size] for i in range(0, len(own), size)]
+    indices = [
+        range(step * options.batch + part.start, step * options.batch + part.stop)
+        for step in range(done, total)
+        for part in parts
+    ]
+    held_items = next(batches(data[1], [range(HELD_OUT_CLIPS)], 0))
+    problems: Problems = log.problems
+    log.warn(problems.add(held_items, 0))
+    began = time.monotonic() - float(state.window[2])
+
+    def loss_of(items: list[Item], draw: Draw, clips: range) -> torch.Tensor:
+        frames = to_batch(items, processes.device)
+        with torch.autocast(processes.device.type, torch.bfloat16, enabled=options.bf16):
+            return task(frames, draw, clips)
+
+    @torch.no_grad()
+    def held_out() -> float:
+        draw = Draw.of(row, HELD_OUT_CLIPS, options.frames, seed_of(options.seed, options.stage, -1))
+        share = math.ceil(HELD_OUT_CLIPS / processes.count)
+        rank = min(processes.rank, math.ceil(HELD_OUT_CLIPS / share) - 1)  # surplus processes repeat the last
+        mine = range(rank * share, min((rank + 1) * share, HELD_OUT_CLIPS))
+        state.swap()
+        value = loss_of(held_items[mine.start : mine.stop], draw, mine).double()
+        state.swap()
+        return float(processes.sum(value if rank == processes.rank else torch.zeros_like(value)))
+
+    if done == 0:
+        log.write(0, {"held_out": held_out()}, 0.0)
+    loader = batches(data[0], indices, args.workers)
+    for step in range(done, total):
+        for group in state.optimizer.param_groups:
+            group["lr"] = options.lr * schedule(step, total)
+        draw = Draw.of(row, options.batch, options.frames, seed_of(options.seed, options.stage, step))
+        state.optimizer.zero_grad(set_to_none=True)
+        value = torch.zeros((), device=processes.device)
+        for number, part in enumerate(parts):
+            items = next(loader)
+            log.warn(problems.add(items, step + 1))
+            task.set_requires_gradient_sync(number == len(parts) - 1)  # pyright: ignore[reportCallIssue]
+            loss = loss_of(items, draw, part)
+            (loss * processes.count).backward()  # sharding averages gradients over processes; losses add up
+            value += loss.detach()
+        nn.utils.clip_grad_norm_(task.parameters(), CLIP_NORM)
+        state.optimizer.step()
+        state.update_average(step)
+        state.window[:2] += torch.stack([processes.sum(value).double().cpu(), torch.ones(()).double()])
+        state.window[2] = time.monotonic() - began
+        log.advance()
+        finished = step + 1 == total
+        if (step + 1) % options.log_every == 0 or finished:
+            mean = float(state.window[0] / state.window[1])
+            state.window[:2] = 0
+            log.write(step + 1, {"loss": mean, "held_out": held_out()}, time.monotonic() - began)
+        if args.sample_every and (step + 1) % args.sample_every == 0 and row.trains in ("generator", "both"):
+            state.swap()
+            averaged = gathered(*task.networks, processes)
+            state.swap()
+            if averaged is not None:
+                write_strip(
+                    log.folder / "samples" / f"step-{step + 1:06d}.png", *averaged, held_items[0], row
+                )
+        if (step + 1) % args.save_every == 0 or finished:
+            state.save(step + 1, background=processes.device.type == "cuda")
+    state.wait()
 
 
 def schedule(step: int, total: int) -> float:
@@ -217,32 +255,3 @@ def schedule(step: int, total: int) -> float:
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
-
-
-@torch.no_grad()
-def _average(average: nn.Module, trainee: nn.Module, step: int) -> None:
-    """Exponential moving average of the weights; its memory grows with the run up to 1000 steps."""
-    decay = min(0.999, (1 + step) / (10 + step))
-    for kept, new in zip(average.parameters(), trainee.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
-    for kept, new in zip(average.buffers(), trainee.buffers(), strict=True):
-        kept.copy_(new)
-
-
-def _with(average: nn.Module, trainee: nn.Module, compute: Callable[[], float]) -> float:
-    """``compute()`` with the averaged weights in place of the trained ones."""
-    current = copy.deepcopy(trainee.state_dict())
-    trainee.load_state_dict(average.state_dict())
-    try:
-        return compute()
-    finally:
-        trainee.load_state_dict(current)
-
-
-def _generator(options: Options, step: int) -> torch.Generator:
-    """Randomness of one step: masks, noise, dropped plans. Depends on nothing that ran before."""
-    return torch.Generator().manual_seed(_seed(options, str(step)))
-
-
-def _seed(options: Options, what: str) -> int:
-    return int(sha256_of([str(options.seed), options.stage, what])[:15], 16)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 Row = Mapping[str, float]
+LINES = (("loss", "#0072B2", "training"), ("held_out", "#D55E00", "held out, averaged weights"))
 
 
 def read_logs(folder: Path) -> dict[str, list[Row]]:
@@ -31,9 +32,10 @@ def read_logs(folder: Path) -> dict[str, list[Row]]:
 def draw(logs: Mapping[str, Sequence[Row]], axes: Sequence) -> None:
     """One panel a stage. Masked latents and velocities have unit variance, so 1 is the loss of a blind guess."""
     for ax, (stage, rows) in zip(axes, logs.items(), strict=True):
-        clips = [row["clips"] / 1000 for row in rows]
-        ax.plot(clips, [row["loss"] for row in rows], color="#0072B2", label="training")
-        ax.plot(clips, [row["held_out"] for row in rows], color="#D55E00", label="held out, averaged weights")
+        for name, color, label in LINES:
+            known = [row for row in rows if name in row]  # before the first step there is no training loss
+            clips = [row["clips"] / 1000 for row in known]
+            ax.plot(clips, [row[name] for row in known], color=color, label=label)
         ax.set_title(stage, fontsize=9)
         ax.set_xlabel("clips (thousands)", fontsize=8)
         ax.set_ylim(bottom=0)

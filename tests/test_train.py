@@ -1,34 +1,35 @@
-"""Training: the chain of stages on a tiny model, exact resumption, mistakes."""
+"""Training: the chain of stages on a tiny model, exact resumption, options, mistakes."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from mardini import checkpoint, trainer
+from mardini.config import preset
+from mardini.model import MarDini
 from mardini.stages import STAGES
 from mardini.train import main
 from mardini.trainer import schedule
+from mardini.vae import LatentCodec
+from mardini.video import read_image
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["--preset", "tiny", "--clips", "24", "--batch", "4", "--workers", "0"]
+OFTEN = ["--log-every", "2", "--save-every", "2"]
 
 
 def train(out: Path, stage: str, *more: str) -> int:
-    options = [
-        "--preset",
-        "tiny",
-        "--out",
-        str(out),
-        "--clips",
-        "48",
-        "--batch",
-        "8",
-        "--workers",
-        "0",
-        "--save-every",
-        "2",
-    ]
-    return main(["--stage", stage, *options, *more])
+    return main(["--stage", stage, "--out", str(out), *SMALL, *OFTEN, *more])
 
 
 def curve(out: Path, stage: str) -> list[dict[str, float]]:
@@ -36,52 +37,169 @@ def curve(out: Path, stage: str) -> list[dict[str, float]]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
+def weights(out: Path, stage: str) -> bytes:
+    return (out / "tiny" / stage / "checkpoint" / checkpoint.WEIGHTS).read_bytes()
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs")
-    for stage in ("codec", "initial-planner", "initial-generator"):
-        assert train(out, stage) == 0
+    assert (
+        main(["--chain", "joint-model", "--out", str(out), "--logs", str(out / "logs"), *SMALL, *OFTEN]) == 0
+    )
     return out
 
 
-def test_stages_start_from_the_stages_before(trained: Path) -> None:
-    start = [str(trained / "tiny" / name / "checkpoint") for name in ("initial-generator", "initial-planner")]
-    assert train(trained, "joint-model", "--start", *start) == 0
-    model, codec = checkpoint.load(trained / "tiny" / "joint-model" / "checkpoint")
-    assert model.config.generator.attention == "spatio-temporal"
-    earlier, first_codec = checkpoint.load(trained / "tiny" / "initial-planner" / "checkpoint")
+def with_stages(trained: Path, out: Path, *stages: str) -> Path:
+    """A folder of runs in which ``stages`` are done."""
+    (out / "tiny").mkdir(parents=True)
+    for stage in stages:
+        (out / "tiny" / stage).symlink_to(trained / "tiny" / stage)
+    return out
+
+
+def test_a_chain_runs_each_stage_from_those_before(trained: Path) -> None:
+    assert sorted(path.name for path in (trained / "logs").iterdir())[::5] == [
+        "1-codec.jsonl",
+        "6-joint-model.jsonl",
+    ]
+    last, codec = checkpoint.load(trained / "tiny" / "joint-model" / "checkpoint")
+    first, first_codec = checkpoint.load(trained / "tiny" / "initial-planner" / "checkpoint")
+    assert last.config.generator.attention == "spatio-temporal"
     assert all((a == b).all() for a, b in zip(codec.parameters(), first_codec.parameters(), strict=True))
     assert any(
-        (a != b).any() for a, b in zip(model.planner.parameters(), earlier.planner.parameters(), strict=True)
+        (a != b).any() for a, b in zip(last.planner.parameters(), first.planner.parameters(), strict=True)
     )
 
 
+def test_joint_training_starts_from_both_branches(trained: Path) -> None:
+    home = trained / "tiny"
+    model, _ = trainer.initial(STAGES["joint-model"], preset("tiny"), home, None)
+    for part, name in (("planner", "initial-planner"), ("generator", "initial-generator-9")):
+        earlier, _ = checkpoint.load(home / name / "checkpoint")
+        expected = getattr(earlier, part).state_dict()
+        got = getattr(model, part).state_dict()
+        assert all(torch.equal(expected[key], got[key]) for key in expected)
+
+
+def test_the_log_starts_before_training(trained: Path) -> None:
+    rows = curve(trained, "initial-planner")
+    assert [row["step"] for row in rows] == [0, 2, 4, 6]
+    assert "loss" not in rows[0] and rows[-1]["held_out"] < rows[0]["held_out"]
+    assert rows[-1]["clips"] == 24
+
+
+def test_a_finished_chain_is_not_done_again(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = curve(trained, "initial-planner")
+    assert train(trained, "initial-planner") == 0
+    assert "done before" in capsys.readouterr().out and curve(trained, "initial-planner") == before
+
+
+def test_temporal_stages_swap_attention_and_keep_weights(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = preset("tiny")
+    model = MarDini(config)
+    checkpoint.save(tmp_path / "joint-task-17" / "checkpoint", model, LatentCodec(config.codec))
+    swapped, _ = trainer.initial(STAGES["joint-task-17-t"], config, tmp_path, None)
+    assert swapped.config.generator.attention == "temporal"
+    expected, got = model.state_dict(), swapped.state_dict()
+    assert all(torch.equal(expected[key], got[key]) for key in expected)
+
+
+def command(out: Path, stage: str, *more: str) -> list[str]:
+    return [sys.executable, "-m", "mardini.train", "--stage", stage, "--out", str(out), *SMALL, *OFTEN, *more]
+
+
+def test_a_killed_run_ends_as_an_undisturbed_one(trained: Path, tmp_path: Path) -> None:
+    out = with_stages(trained, tmp_path / "runs", "codec")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command(out, "initial-planner"), cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+    )
+    log = out / "tiny" / "initial-planner" / "log.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (log.is_file() and '"step": 4' in log.read_text()):
+        assert process.poll() is None, "ended before it was killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (log.parent / "checkpoint").exists()
+    torch.set_num_threads(1)
+    assert train(out, "initial-planner") == 0
+    assert curve(out, "initial-planner") == curve(trained, "initial-planner")
+    assert weights(out, "initial-planner") == weights(trained, "initial-planner")
+
+
+@pytest.mark.parametrize("stop_at", [1, 4])
 def test_an_interrupted_run_ends_as_an_undisturbed_one(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stop_at: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny" / "codec").symlink_to(trained / "tiny" / "codec")
-    average, calls = trainer._average, []
+    out = with_stages(trained, tmp_path / "runs", "codec", "initial-planner", "initial-generator-9")
+    average, calls = trainer.RunState.update_average, []
 
-    def interrupted(*args: object) -> None:
-        calls.append(1)
-        if len(calls) == 4:  # after step 3: the state file covers 2
+    def interrupted(self: trainer.RunState, step: int) -> None:
+        calls.append(step)
+        if len(calls) == stop_at:
             raise KeyboardInterrupt
-        average(*args)  # pyright: ignore[reportArgumentType]
+        average(self, step)
 
-    monkeypatch.setattr(trainer, "_average", interrupted)
-    assert train(tmp_path, "initial-generator") == 130
-    monkeypatch.setattr(trainer, "_average", average)
-    assert train(tmp_path, "initial-generator") == 0
-    assert curve(tmp_path, "initial-generator") == curve(trained, "initial-generator")
-    weights = [
-        out / "tiny" / "initial-generator" / "checkpoint" / checkpoint.WEIGHTS for out in (tmp_path, trained)
-    ]
-    assert weights[0].read_bytes() == weights[1].read_bytes()
+    monkeypatch.setattr(trainer.RunState, "update_average", interrupted)
+    more = ["--log-every", "3"]  # a line of the log spans two saved states
+    assert train(out, "joint-model", *more) == 130
+    monkeypatch.setattr(trainer.RunState, "update_average", average)
+    assert train(out, "joint-model", *more) == 0
+    steps = {row["step"]: row for row in curve(out, "joint-model")}
+    undisturbed = {row["step"]: row for row in curve(trained, "joint-model")}
+    assert list(steps) == [0, 3, 6]
+    assert all(steps[step]["held_out"] == undisturbed[step]["held_out"] for step in (0, 6))
+    first_three = (undisturbed[2]["loss"] * 2, undisturbed[4]["loss"] * 2, undisturbed[6]["loss"] * 2)
+    assert steps[3]["loss"] * 3 + steps[6]["loss"] * 3 == pytest.approx(sum(first_three), rel=1e-12)
+    assert weights(out, "joint-model") == weights(trained, "joint-model")
 
 
-def test_a_codec_starts_at_pca_and_improves(trained: Path) -> None:
-    assert curve(trained, "codec")[-1]["loss"] < curve(trained, "codec")[0]["loss"]
+def test_half_a_state_and_half_a_line_are_not_read(trained: Path, tmp_path: Path) -> None:
+    out = with_stages(trained, tmp_path / "runs", "codec")
+    assert train(out, "initial-planner") == 0
+    folder = out / "tiny" / "initial-planner"
+    (folder / "state" / "99").mkdir()  # begun, no .metadata yet
+    with (folder / "log.jsonl").open("a") as log:
+        log.write('{"step": 7')
+    assert trainer.latest(folder / "state") == 6
+    (folder / "checkpoint" / checkpoint.CONFIG).unlink()  # as if killed before the last file
+    assert train(out, "initial-planner") == 0
+    assert curve(out, "initial-planner") == curve(trained, "initial-planner")
+
+
+def test_parts_checkpointing_and_strips(trained: Path, tmp_path: Path) -> None:
+    """The same curve, up to rounding, however a batch is computed; and strips with the given frames on both rows."""
+    out = with_stages(trained, tmp_path / "runs", "codec", "initial-planner", "initial-generator-9")
+    more = ["--accumulate", "2", "--activation-checkpointing", "--sample-every", "3"]
+    assert train(out, "joint-model", *more) == 0
+    for row, expected in zip(curve(out, "joint-model"), curve(trained, "joint-model"), strict=True):
+        assert row == pytest.approx(expected, rel=1e-4)
+    strips = sorted((out / "tiny" / "joint-model" / "samples").iterdir())
+    assert [strip.name for strip in strips] == ["step-000003.png", "step-000006.png"]
+    strip = read_image(strips[1])
+    assert strip.shape == (64, 5 * 32, 3)
+    above, below = strip[:32], strip[32:]
+    assert (above[:, :32] == below[:, :32]).all() and (above[:, -32:] == below[:, -32:]).all()
+    assert np.abs(above.astype(int) - below)[:, 32:-32].mean() > 1
+
+
+def test_bfloat16_trains_close_to_float32(trained: Path, tmp_path: Path) -> None:
+    out = with_stages(trained, tmp_path / "runs", "codec")
+    assert train(out, "initial-planner", "--precision", "bf16") == 0
+    rows, expected = curve(out, "initial-planner"), curve(trained, "initial-planner")
+    assert [row["held_out"] for row in rows] == pytest.approx([row["held_out"] for row in expected], rel=0.05)
+    assert rows != expected
+
+
+@pytest.mark.slow
+def test_compiled_blocks_train_alike(trained: Path, tmp_path: Path) -> None:
+    out = with_stages(trained, tmp_path / "runs", "codec")
+    assert train(out, "initial-planner", "--compile", "--activation-checkpointing") == 0
+    for row, expected in zip(curve(out, "initial-planner"), curve(trained, "initial-planner"), strict=True):
+        assert row == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +209,12 @@ def test_a_codec_starts_at_pca_and_improves(trained: Path) -> None:
         (["--stage", "codec", "--preset", "nan"], "did you mean 'nano'"),
         (["--stage", "codec", "--preset", "tiny", "--resolution", "30"], "multiple of 16"),
         (["--stage", "codec", "--clips", "0"], "at least 1"),
+        (["--stage", "codec", "--lr", "-1"], "must be positive"),
         (["--stage", "joint-task", "--preset", "tiny"], "run that stage first"),
+        (["--stage", "codec", "--preset", "tiny", "--batch", "9", "--accumulate", "2"], "does not divide"),
+        (["--stage", "codec", "--preset", "tiny", "--data", "nowhere"], "nowhere does not exist"),
+        (["--stage", "codec", "--data", "synthetic", "--data", "x"], "cannot be mixed"),
+        (["--chain", "joint-task", "--start", "x"], "use --stage"),
     ],
 )
 def test_mistakes_get_a_sentence(
@@ -102,20 +225,48 @@ def test_mistakes_get_a_sentence(
     assert sentence in error and error.startswith("error: ") and error.count("\n") == 1
 
 
+@pytest.mark.parametrize("flags", [["--tensorboard"], ["--wandb", "project"]])
+def test_a_missing_logger_gets_a_sentence(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mardini import training_log
+
+    monkeypatch.setattr(training_log.importlib.util, "find_spec", lambda name: None)
+    assert train(tmp_path, "codec", *flags) == 2
+    assert "pip install" in capsys.readouterr().err
+
+
 def test_a_run_is_not_resumed_with_other_options(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(trained, "codec", "--seed", "1") == 2
-    assert "other options" in capsys.readouterr().err
-
-
-def test_the_training_manual_is_whole() -> None:
-    assert [stage.trains for stage in STAGES.values()].count("both") == 6
-    for stage in STAGES.values():
-        assert 0 <= stage.preserved[0] <= stage.preserved[1] <= 1
-        assert all(name in STAGES for name in stage.start)
-    assert STAGES["joint-task-17-t"].attention == "temporal"
+    assert "other options (seed)" in capsys.readouterr().err
 
 
 def test_learning_rate_warms_up_and_decays_to_zero() -> None:
     rates = [schedule(step, 1000) for step in range(1000)]
     assert rates[0] == pytest.approx(0.02) and max(rates) == 1 and rates[-1] < 1e-4
     assert rates.index(max(rates)) in (49, 50)
+
+
+@pytest.mark.parametrize("model", ["L/T", "tiny"])
+def test_a_dry_run_tells_all_and_builds_nothing(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--stage", "joint-task-17-t", "--preset", model, "--out", str(tmp_path), "--dry-run"]
+    assert main(arguments) == 0
+    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if " " in line)
+    for heading in (
+        "stage",
+        "data",
+        "clips",
+        "steps",
+        "tokens",
+        "parameters",
+        "trainable",
+        "memory",
+        "FLOPs",
+    ):
+        assert heading in told
+    if model == "L/T":
+        assert "17 frames at 8 FPS, 512 px (planner: 128 px)" in told["clips"]
+        assert "40,000,000 clips" in told["steps"] and "temporal attention" in told["stage"]
+    assert not list(tmp_path.iterdir())
