@@ -84,7 +84,7 @@ class RunState:
         decay = min(0.999, (1 + step) / (10 + step))
         parameters = dict(self.task.named_parameters())
         kept, new = ([_local(part[name]) for name in parameters] for part in (self.average, parameters))
-        torch._foreach_lerp_(kept, new, 1 - decay)
+        torch._foreach_lerp_(kept, new, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     @torch.no_grad()
     def swap(self) -> None:

@@ -104,7 +104,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--lr", type=float, help="peak learning rate (default: 1.4e-4 as in the paper, more if small)")
     add("--resolution", type=int, help="pixels per side (default: the manual's, scaled to the preset)")
     add("--seed", type=int, default=0, help="of data, masks, noise and initial weights (default: 0)")
-    add("--start", type=Path, nargs="+", help="checkpoint folders to start from (default: stages before)")
+    add(
+        "--init",
+        dest="start",
+        metavar="DIR",
+        type=Path,
+        nargs="+",
+        help="checkpoint folders to start from (default: stages before)",
+    )
     add("--workers", type=int, default=1, help="processes that make data, for each process (default: 1)")
     add("--log-every", type=int, default=25, help="steps between lines of the log (default: 25)")
     add("--save-every", type=int, default=100, help="steps between saved states (default: 100)")
@@ -138,7 +145,7 @@ def check(args: argparse.Namespace) -> list[Stage]:
     if "synthetic" in args.data and len(args.data) > 1:
         raise UserError("--data synthetic cannot be mixed with files: give either")
     if args.chain and args.start:
-        raise UserError("--start names where one stage starts, but --chain runs several: use --stage")
+        raise UserError("--init names where one stage starts, but --chain runs several: use --stage")
     if args.logs and not args.chain:
         raise UserError("--logs copies the logs of a chain: use it with --chain")
     preset(args.preset)

@@ -139,7 +139,7 @@ def initial(
     for folder in folders:
         if not folder.is_dir():
             raise UserError(
-                f"stage {row.name} starts from {folder}, which is not there: run that stage first or give --start"
+                f"stage {row.name} starts from {folder}, which is not there: run that stage first or give --init"
             )
     if not folders:
         return MarDini(config), LatentCodec(config.codec)

@@ -50,7 +50,9 @@ def test_nothing_shadows_the_builtin_eval() -> None:
                 assert not bad, f"{path}: write 'from eval.x import y'"
 
 
-@pytest.mark.parametrize("module", ["eval", "eval.interpolation", "mardini.train", "mardini.generate", "benchmarks"])
+@pytest.mark.parametrize(
+    "module", ["eval", "eval.interpolation", "mardini.train", "mardini.generate", "benchmarks"]
+)
 def test_help_needs_no_torch(module: str) -> None:
     code = (
         "import runpy, sys\nsys.argv = ['x', '--help']\n"

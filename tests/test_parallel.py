@@ -42,7 +42,7 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("stage", ["joint-task"])
 def test_two_processes_train_as_one(stage: str, codec: Path, tmp_path: Path) -> None:
     """Twenty steps: the first loss is the same, the curve within 1e-4, in a batch whose masks differ in number."""
-    start = ["--stage", stage, "--start", str(codec)]
+    start = ["--stage", stage, "--init", str(codec)]
     one, two = (train(tmp_path / str(count), count, *start) for count in (1, 2))
     assert len(one) == len(two) == 21
     assert two[1]["loss"] == pytest.approx(one[1]["loss"], rel=1e-6)
@@ -105,6 +105,8 @@ def test_only_the_last_whole_state_stays(state: RunState) -> None:
 
 def test_averaged_weights_swap_there_and_back(state: RunState) -> None:
     weight = next(state.task.parameters())
+    with torch.no_grad():
+        weight.add_(1)
     state.update_average(5)
     trained, averaged = weight.detach().clone(), state.average["weight"].clone()
     assert not torch.equal(trained, averaged)

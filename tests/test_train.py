@@ -214,7 +214,7 @@ def test_compiled_blocks_train_alike(trained: Path, tmp_path: Path) -> None:
         (["--stage", "codec", "--preset", "tiny", "--batch", "9", "--accumulate", "2"], "does not divide"),
         (["--stage", "codec", "--preset", "tiny", "--data", "nowhere"], "nowhere does not exist"),
         (["--stage", "codec", "--data", "synthetic", "--data", "x"], "cannot be mixed"),
-        (["--chain", "joint-task", "--start", "x"], "use --stage"),
+        (["--chain", "joint-task", "--init", "x"], "use --stage"),
     ],
 )
 def test_mistakes_get_a_sentence(
