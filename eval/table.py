@@ -108,10 +108,12 @@ def best(records: Sequence[Mapping[str, Any]], name: str) -> set[str]:
 
 
 def widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Characters of the widest cell of each column."""
     return [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
 
 
 def length(rows: Sequence[Sequence[str]]) -> int:
+    """Characters of a line of the table."""
     return sum(widths(rows)) + 2 * (len(rows[0]) - 1)
 
 

@@ -243,6 +243,7 @@ def strip(clips: Sequence[np.ndarray], gap: int = 4) -> np.ndarray:
 
 @command
 def main(argv: Sequence[str] | None = None) -> None:
+    """Write a picture of clips, a row a clip, and print their tags."""
     parser = argparse.ArgumentParser(
         prog="python -m mardini.synthetic", description="Draw procedural clips as a picture: a row a clip."
     )

@@ -38,7 +38,9 @@ def draw(logs: Mapping[str, Sequence[Row]], axes: Sequence) -> None:
             ax.plot(clips, [row[name] for row in known], color=color, label=label)
         ax.set_title(stage, fontsize=9)
         ax.set_xlabel("clips (thousands)", fontsize=8)
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(
+            0, 1.08 * max(value for row in rows for key, value in row.items() if key in ("loss", "held_out"))
+        )
         ax.tick_params(labelsize=8)
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("loss", fontsize=8)
