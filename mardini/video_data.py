@@ -88,7 +88,8 @@ def _square(window: np.ndarray, resolution: int, rng: np.random.Generator) -> np
 
 
 def split(paths: Sequence[Path]) -> tuple[list[Video], list[Video]]:
-    """Videos to train on and held-out ones (1 in 50, at least 1, at most 32), chosen by a hash of their names.
+    """Videos to train on and held-out ones (1 in 50, at least 1, at most 32), chosen by a hash of their names,
+    folders left out: the choice is the same wherever the data lies.
 
     Raises:
         UserError: fewer than two videos are found, or a path holds none.
@@ -99,6 +100,6 @@ def split(paths: Sequence[Path]) -> tuple[list[Video], list[Video]]:
             f"one video, {videos[0].name}, is no training set: give at least two (one is held out)"
         )
     count = min(MOST_HELD_OUT, max(1, len(videos) // 50))
-    ranked = sorted(videos, key=lambda video: sha256_of([video.name]))
+    ranked = sorted(videos, key=lambda video: (sha256_of([video.name.rsplit("/", 1)[-1]]), video.name))
     chosen = {video.name for video in ranked[:count]}
     return [v for v in videos if v.name not in chosen], [v for v in videos if v.name in chosen]

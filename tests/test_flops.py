@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from mardini import flops
@@ -18,7 +19,8 @@ from mardini.vae import LatentCodec
 
 
 def counted(run) -> float:
-    with FlopCounterMode(display=False) as counter:
+    # Attention as plain products: not every release of torch counts the fused kernel of every device.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops()
 
@@ -58,7 +60,9 @@ def test_tiny_costs_what_the_counter_counts(attention: str, masked: int, backwar
     kind = preset(attention).generator.attention
     config = replace(config, generator=replace(config.generator, attention=kind))
     run, cost = joint(config, masked, "cpu", 4, backward)
-    assert counted(run) == pytest.approx(cost.training if backward else cost.forward, rel=0.02)
+    # Plain products keep the scores that a fused kernel computes again in the backward pass.
+    expected = cost.training - 0.5 * cost.attention if backward else cost.forward
+    assert counted(run) == pytest.approx(expected, rel=0.02)
 
 
 def test_identity_attention_saves_what_is_said() -> None:
