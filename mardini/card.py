@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,9 @@ pipeline = MarDiniPipeline.from_pretrained("PATH OR HUB ID")
 clip = pipeline.interpolate(first, last, 7, seed=0)        # uint8 RGB (H, W, 3) twice -> (9, H, W, 3)
 ```
 """
+
+CURVES = "training.png"
+"""A picture of this name beside the weights is shown in the card."""
 
 LIMITS = """## Limits
 
@@ -81,6 +85,8 @@ def choices(model: MarDini, codec: nn.Module) -> list[str]:
         "Masks: at 100% preserved, one frame stays masked; in joint stages, one frame is always preserved (not given "
         "in the paper).",
         f"Identity Attention: {identity}.",
+        "Slow motion ends at the last given frame: T frames become (T - 1) x factor + 1 (the paper's 4 images become "
+        "128 frames; where those after the last image lie is not given).",
         "Guidance is 2.5 for image-to-video and none for interpolation, as in the paper; 2.5 for expansion and "
         "roll-out is our choice.",
     ]
@@ -93,14 +99,18 @@ def model_card(
     records: Sequence[Mapping[str, Any]] = (),
     logs: Mapping[str, Path] | None = None,
     data: str | None = None,
+    notes: str | None = None,
+    curves: str | None = None,
 ) -> str:
     """The card, as Markdown with the Hub's metadata on top.
 
     Args:
         model, codec: of the checkpoint; only configuration and parameter counts are read.
-        records: of ``python -m eval.interpolation``, one a row of the table of results.
+        records: of ``python -m eval.interpolation``, one a column of the tables of results.
         logs: training stage -> its ``log.jsonl``; stages without one are not listed.
         data: a sentence on what it was trained on.
+        notes: Markdown on how it was trained, put below the table of stages.
+        curves: name of a picture of the training curves, beside the card.
 
     Raises:
         UserError: a log or record that cannot be read.
@@ -131,6 +141,8 @@ def model_card(
         "## Data and training\n",
         f"Trained on: {data or 'not recorded with this checkpoint'}.\n",
         _training(logs or {}),
+        *([f"![Loss of each stage on training and held-out clips]({curves})\n"] if curves else []),
+        *([notes.strip() + "\n"] if notes else []),
         "## Choices of ours, and departures from the paper\n",
         "".join(f"- {choice}\n" for choice in choices(model, codec)),
         "## Results\n",
@@ -141,27 +153,32 @@ def model_card(
 
 
 def results_table(records: Sequence[Mapping[str, Any]]) -> str:
-    """Records of the evaluation toolkit as a Markdown table: a row a record, a column a metric, with intervals."""
+    """Records of the evaluation toolkit in Markdown: a table a data set, a column a system, a row a metric."""
     if not records:
         return "None recorded with this checkpoint: `python -m eval.interpolation` makes some.\n"
+    groups: dict[str, list[Mapping[str, Any]]] = {}
     try:
-        names = list(dict.fromkeys(name for record in records for name in record["metrics"]))
-        header = ("system", "protocol", "dataset", "clips", *names)
-        rows = [
-            (
-                str(record.get("variant", record["system"])),
-                str(record["protocol"]),
-                str(record["dataset"]["name"]),
-                str(record["dataset"]["clips"]),
-                *(_score(record["metrics"].get(name)) for name in names),
+        for record in records:
+            data = record["dataset"]
+            groups.setdefault(
+                f"{data['name']}, protocol {record['protocol']}, {data['clips']} clips", []
+            ).append(record)
+        tables = [
+            f"On {title}:\n\n"
+            + _table(
+                ("metric", *(str(record.get("variant", record["system"])) for record in group)),
+                [
+                    (name, *(_score(record["metrics"].get(name)) for record in group))
+                    for name in dict.fromkeys(name for record in group for name in record["metrics"])
+                ],
             )
-            for record in records
+            for title, group in groups.items()
         ]
     except (KeyError, TypeError) as error:
         raise UserError(
             f"not a record of the evaluation toolkit ({error!r}): give record.json files it wrote"
         ) from error
-    return _table(header, rows)
+    return "\n".join(tables)
 
 
 def _score(entry: Mapping[str, Any] | None) -> str:
@@ -176,9 +193,15 @@ def _score(entry: Mapping[str, Any] | None) -> str:
 
 def _training(logs: Mapping[str, Path]) -> str:
     rows = []
-    for name in sorted(logs, key=lambda n: list(STAGES).index(n) if n in STAGES else len(STAGES)):
+    known = list(STAGES)
+
+    def place(name: str) -> tuple[int, str]:
+        stage = name.partition(".")[0]
+        return known.index(stage) if stage in STAGES else len(known), name
+
+    for name in sorted(logs, key=place):
         last = _last_row(logs[name])
-        stage = STAGES.get(name)
+        stage = STAGES.get(name.partition(".")[0])
         preserved = "–" if stage is None else "{:.0%} to {:.0%}".format(*stage.preserved)
         held = last.get("held_out")
         rows.append(
@@ -217,10 +240,15 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def find_logs(runs: Path) -> dict[str, Path]:
-    """Training stage -> log, of a folder with ``<stage>/log.jsonl`` or ``<stage>.jsonl`` in it."""
-    found = {name: runs / name / "log.jsonl" for name in STAGES} | {
-        name: runs / f"{name}.jsonl" for name in STAGES if (runs / f"{name}.jsonl").is_file()
-    }
+    """Training stage -> log, of a folder with ``<stage>/log.jsonl``, ``<stage>.jsonl`` or ``<n>-<stage>.jsonl``.
+
+    A stage that was trained again has a number after its name: ``joint-task.2``.
+    """
+    found = {name: runs / name / "log.jsonl" for name in STAGES}
+    for path in sorted(runs.glob("*.jsonl")):
+        name = re.sub(r"^\d+-", "", path.stem)
+        if name.partition(".")[0] in STAGES:
+            found[name] = path
     return {name: path for name, path in found.items() if path.is_file()}
 
 
@@ -236,21 +264,31 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--runs", type=Path, help="folder of training logs: <stage>/log.jsonl or <stage>.jsonl"
     )
-    parser.add_argument("--records", type=Path, help="folder of results: every record.json below it is a row")
+    parser.add_argument(
+        "--records",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders of results: every record.json below them is a column",
+    )
     parser.add_argument("--data", help="a sentence on the training data")
+    parser.add_argument("--notes", type=Path, help="Markdown on how it was trained, put into the card")
     options = parser.parse_args(argv)
-    for flag in ("runs", "records"):
-        folder = getattr(options, flag)
+    for flag, folder in (("runs", options.runs), *(("records", folder) for folder in options.records)):
         if folder is not None and not folder.is_dir():
             raise UserError(f"--{flag} {folder} is no folder: give one, or leave it out")
     from mardini import checkpoint
     from mardini.files import atomic
 
     model, codec = checkpoint.load(options.checkpoint)
-    files = sorted(options.records.rglob("record.json")) if options.records else []
+    files = [file for folder in options.records for file in sorted(folder.rglob("record.json"))]
     records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     logs = find_logs(options.runs) if options.runs else {}
-    card = model_card(model, codec, records=records, logs=logs, data=options.data)
+    if options.notes is not None and not options.notes.is_file():
+        raise UserError(f"--notes {options.notes} is no file: give one, or leave it out")
+    notes = options.notes.read_text(encoding="utf-8") if options.notes else None
+    curves = CURVES if (options.checkpoint / CURVES).is_file() else None
+    card = model_card(model, codec, records=records, logs=logs, data=options.data, notes=notes, curves=curves)
     with atomic(options.checkpoint / "README.md") as temporary:
         temporary.write_text(card, encoding="utf-8")
     print(options.checkpoint / "README.md")

@@ -1,4 +1,4 @@
-"""Configurations as data: the paper's four models (Table 1) and two small ones that run on a laptop.
+"""Configurations as data: the paper's four models (Table 1) and three small ones.
 
 A checkpoint carries its own configuration, so nothing here has to be repeated on a command line.
 """
@@ -116,6 +116,16 @@ PRESETS: dict[str, MarDiniConfig] = {
         CodecConfig(blocks=2),
         low_ratio=2,
         resolution=64,
+        fps=24.0,
+    ),
+    # To be trained on one GPU in hours.
+    "mini": MarDiniConfig(
+        "mini",
+        PlannerConfig(depth=8, hidden=512, mlp=1024, heads=8),
+        GeneratorConfig(depth=8, hidden=256, mlp=1024, heads=8),
+        CodecConfig(fine=64, coarse=256, blocks=4),
+        low_ratio=2,
+        resolution=128,
         fps=24.0,
     ),
     # For tests.

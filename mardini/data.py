@@ -78,8 +78,12 @@ class Problems:
         return new
 
 
-def batches(clips: Dataset[Item], parts: Sequence[Sequence[int]], workers: int) -> Iterator[list[Item]]:
+def batches(
+    clips: Dataset[Item], parts: Sequence[Sequence[int]], workers: int, files: str = "files given as data"
+) -> Iterator[list[Item]]:
     """The items of each part, in order; ``workers`` processes prepare parts ahead (0: this process, when asked).
+
+    ``files`` is what an error calls the files behind the clips.
 
     Raises:
         UserError: an item found nothing that can be read.
@@ -97,9 +101,7 @@ def batches(clips: Dataset[Item], parts: Sequence[Sequence[int]], workers: int) 
     for items in loader:
         for item in items:
             if item.frames is None:
-                raise UserError(
-                    f"none of the files given as data can be read ({item.problems[0][1]}): give others"
-                )
+                raise UserError(f"none of the {files} can be read ({item.problems[0][1]}): give others")
         yield items
 
 

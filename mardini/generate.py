@@ -1,20 +1,23 @@
 """Make video from images, frame folders or videos.
 
     python -m mardini.generate interpolate first.png last.png --frames 7 --out clip.mp4
+    python -m mardini.generate interpolate first.png last.png --out strip.png
     python -m mardini.generate animate image.png --out clip.gif
     python -m mardini.generate expand clip.mp4 --frames 4
     python -m mardini.generate fill frames --given 0,4,8 --out filled
     python -m mardini.generate slow-motion frames --factor 8 --out slow.mp4
     python -m mardini.generate rollout image.png --frames 40
 
---out decides the format: .mp4, .mov, .mkv, .gif, or, without a suffix, a folder of PNGs. Given frames are kept as they
-are (but for the compression of a video). "python -m mardini.generate TASK --help" shows a task's options.
+--out decides the format: .mp4, .mov, .mkv, .gif, one .png with all frames side by side, or, without a suffix, a
+folder of PNGs. Given frames are kept as they are (but for the compression of a video).
+"python -m mardini.generate TASK --help" shows a task's options.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +28,19 @@ if TYPE_CHECKING:
 
     from mardini.pipeline import MarDiniPipeline
 
-VIDEOS = (".mp4", ".mov", ".mkv", ".gif")
+FORMATS = (".mp4", ".mov", ".mkv", ".gif", ".png")
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     shared = argparse.ArgumentParser(add_help=False)
     add = shared.add_argument
-    add("--out", type=Path, metavar="PATH", help="video, gif, or folder of PNGs (default: TASK.mp4)")
+    add(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="video, gif, .png, or folder of PNGs (default: TASK.mp4)",
+    )
     add("--steps", type=int, default=25, metavar="N", help="diffusion steps (default: 25)")
     add(
         "--guidance",
@@ -122,8 +130,8 @@ def main(argv: list[str] | None = None) -> int:
         dtype=getattr(torch, options.dtype),
         compile=options.compile,
     )
-    made = run(pipeline, options, frames)
-    write(out, made, options.fps or pipeline.model.config.fps)
+    made, given = run(pipeline, options, frames)
+    write(out, made, given, options.fps or pipeline.model.config.fps)
     print(f"{out}: {len(made)} frames of {made.shape[1]}x{made.shape[2]}")
     return 0
 
@@ -143,8 +151,8 @@ def check(options: argparse.Namespace, out: Path) -> None:
         if not options.resolution.isdecimal():
             raise UserError(f"--resolution is {options.resolution}: give a number of pixels, or native")
         options.resolution = int(options.resolution)
-    if out.suffix and out.suffix.lower() not in VIDEOS:
-        raise UserError(f"--out {out}: end it in {', '.join(VIDEOS)}, or in nothing for a folder of PNGs")
+    if out.suffix and out.suffix.lower() not in FORMATS:
+        raise UserError(f"--out {out}: end it in {', '.join(FORMATS)}, or in nothing for a folder of PNGs")
     if out.suffix and out.is_dir():
         raise UserError(f"--out {out} is a folder: give the name of a file")
     if not out.suffix and out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -167,8 +175,10 @@ def read(path: Path) -> np.ndarray:
     return read_clip(path)
 
 
-def run(pipeline: MarDiniPipeline, options: argparse.Namespace, parts: list[np.ndarray]) -> np.ndarray:
-    """The frames of a task: uint8 (T, H, W, 3)."""
+def run(
+    pipeline: MarDiniPipeline, options: argparse.Namespace, parts: list[np.ndarray]
+) -> tuple[np.ndarray, Sequence[int]]:
+    """The frames of a task, uint8 (T, H, W, 3), and which of them were given."""
     sampling: dict[str, Any] = {
         "steps": options.steps,
         "seed": options.seed,
@@ -180,20 +190,22 @@ def run(pipeline: MarDiniPipeline, options: argparse.Namespace, parts: list[np.n
         sampling["guidance"] = options.guidance
     if options.task == "interpolate":
         first, last = (single(part, path) for part, path in zip(parts, inputs(options), strict=True))
-        return pipeline.interpolate(first, last, options.frames, **sampling)
+        return pipeline.interpolate(first, last, options.frames, **sampling), (0, options.frames + 1)
     if options.task == "animate":
-        return pipeline.animate(single(parts[0], options.image), options.frames, **sampling)
+        return pipeline.animate(single(parts[0], options.image), options.frames, **sampling), (0,)
     clip = joined(parts, options.clip)
     if options.task == "expand":
-        return pipeline.expand(clip, options.frames, **sampling)
+        return pipeline.expand(clip, options.frames, **sampling), range(len(clip))
     if options.task == "fill":
         window, given = placed(clip, options.given, options.length)
-        return pipeline.fill(window, given, **sampling)
+        return pipeline.fill(window, given, **sampling), given
     if options.task == "slow-motion":
-        return pipeline.slow_motion(clip, options.factor, window=options.window, **sampling)
-    return pipeline.rollout(
+        made = pipeline.slow_motion(clip, options.factor, window=options.window, **sampling)
+        return made, range(0, len(made), options.factor)
+    made = pipeline.rollout(
         clip, options.frames, window=options.window, references=options.references, **sampling
     )
+    return made, range(len(clip))
 
 
 def single(clip: np.ndarray, path: Path) -> np.ndarray:
@@ -242,15 +254,18 @@ def placed(clip: np.ndarray, given: str, length: int | None) -> tuple[np.ndarray
     return window, places
 
 
-def write(out: Path, frames: np.ndarray, fps: float) -> None:
-    """A video or gif, or PNGs named 00000.png and on in the folder ``out``."""
+def write(out: Path, frames: np.ndarray, given: Sequence[int], fps: float) -> None:
+    """A video or gif, a picture of all frames, or PNGs named 00000.png and on in the folder ``out``."""
+    from mardini.strip import sheet
     from mardini.video import write_png, write_video
 
-    if out.suffix:
+    if out.suffix.lower() == ".png":
+        write_png(out, sheet(frames, given))
+    elif out.suffix:
         write_video(out, frames, fps)
-        return
-    for number, frame in enumerate(frames):
-        write_png(out / f"{number:05d}.png", frame)
+    else:
+        for number, frame in enumerate(frames):
+            write_png(out / f"{number:05d}.png", frame)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -105,6 +106,8 @@ def prepare(
     for block in blocks:
         fully_shard(block, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
     fully_shard(task, mesh=mesh, reshard_after_forward=True)
+    # Blocks also return their keys and values, which are views; nothing ever changes those in place.
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor")
 
 
 def whole(tensor: Tensor) -> Tensor:

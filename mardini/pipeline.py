@@ -150,7 +150,9 @@ class MarDiniPipeline(Pretrained):
         """``factor`` - 1 new frames between every two, hierarchically: (T, H, W, 3) -> ((T - 1) * factor + 1, H, W, 3).
 
         As in the paper: the clip is cut into segments, each is interpolated in a window of its own, the result is
-        the new clip, and so on until it is slow enough. Neighbouring segments share a frame.
+        the new clip, and so on until it is slow enough. Neighbouring segments share a frame. Nothing is made up after
+        the last frame, so 4 images at factor 32 are 97 frames; of the paper's "4 images to 128 frames" it is not said
+        where the other 31 lie (:meth:`rollout` adds frames after a clip).
 
         Args:
             frames: at least 2.

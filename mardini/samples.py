@@ -13,6 +13,7 @@ from mardini.masks import mask_from_given
 from mardini.model import MarDini
 from mardini.sampling import sample
 from mardini.stages import Stage
+from mardini.strip import strip
 from mardini.vae import LatentCodec
 from mardini.video import to_uint8, write_png
 
@@ -32,5 +33,4 @@ def write_strip(path: Path, model: MarDini, codec: LatentCodec, item: Item, row:
     made = sample(model, z[~mask][None], z_low[None], mask, noise[None], guidance=guidance)
     below = frames.clone()
     below[mask] = codec.decode(made[0])
-    rows = [np.concatenate(list(to_uint8(part)), axis=1) for part in (frames, below)]
-    write_png(path, np.concatenate(rows))
+    write_png(path, strip([to_uint8(part) for part in (frames, below)], np.flatnonzero(~mask.numpy())))

@@ -7,6 +7,7 @@ The first row is ours: the paper's VAE was never released, so a codec is trained
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,11 +96,21 @@ class Recipe:
 
 
 PAPER_LR = 1.4e-4
-_SMALL_BATCH = 16
-_SMALL_LR = {"nano": 1e-3, "tiny": 4e-3}
-_SMALL_CLIPS = {
-    "nano": 2e-4,  # share of the manual's clips
-    "tiny": {"codec": 800, "planner": 3200, "generator": 640, "both": 8000},
+
+
+@dataclass(frozen=True)
+class _Small:
+    """Recipe of a small preset; ``clips``: share of the manual's, or a number for each kind of stage."""
+
+    lr: float
+    batch: int
+    clips: float | Mapping[str, int]
+
+
+_SMALL = {
+    "mini": _Small(5e-4, 64, 4e-3),
+    "nano": _Small(1e-3, 16, 2e-4),
+    "tiny": _Small(4e-3, 16, {"codec": 800, "planner": 3200, "generator": 640, "both": 8000}),
 }
 
 
@@ -107,20 +118,21 @@ def scaled(stage: Stage, config: MarDiniConfig) -> Recipe:
     """The recipe of ``stage`` for a model: as in the manual for the paper's models, scaled for small presets.
 
     Paper models: batch 1024 at 256 px x 9 frames and fewer, 720 at 512 px x 9; the paper is silent about more
-    frames and pixels, where we keep the number of pixels a step. Small models (``nano``, ``tiny``): 512 px of the
-    manual become the preset's resolution (smaller stages too, since latents can hardly get smaller), its 9 frames
-    the preset's frames and its 8 FPS the preset's rate, and clips, batch and learning rate those of a laptop.
+    frames and pixels, where we keep the number of pixels a step. Small models (``mini``, ``nano``, ``tiny``): 512
+    px of the manual become the preset's resolution (smaller stages too, since latents can hardly get smaller), its 9
+    frames the preset's frames and its 8 FPS the preset's rate, and clips, batch and learning rate those of the
+    machine they are for: one GPU, a laptop, a test.
     """
-    if config.name not in _SMALL_LR:
+    small = _SMALL.get(config.name)
+    if small is None:
         pixels = stage.frames * stage.resolution**2
         batch = 1024 if stage.resolution <= 256 else max(8, round(720 * 9 * 512**2 / pixels) // 8 * 8)
         return Recipe(int(stage.clips), batch, PAPER_LR, stage.frames, stage.fps, stage.resolution)
-    clips = _SMALL_CLIPS[config.name]
-    count = clips[stage.trains] if isinstance(clips, dict) else int(clips * stage.clips)
+    count = small.clips[stage.trains] if isinstance(small.clips, Mapping) else int(small.clips * stage.clips)
     return Recipe(
         clips=count,
-        batch=_SMALL_BATCH,
-        lr=_SMALL_LR[config.name],
+        batch=small.batch,
+        lr=small.lr,
         frames=1 + math.ceil((stage.frames - 1) * (config.frames - 1) / 8),
         fps=config.fps * stage.fps / 8,
         resolution=config.resolution * max(512, stage.resolution) // 512,

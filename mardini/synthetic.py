@@ -6,6 +6,7 @@ time, so the frames between two others are exact, not interpolated. The scene of
 frame size, the number of frames or the machine.
 
     python -m mardini.synthetic --out strip.png --seed 0 --clips 6 --size 128
+    python -m mardini.synthetic --out frames --seed 0 --clips 1
 """
 
 from __future__ import annotations
@@ -232,22 +233,17 @@ def _bent(to_layer: np.ndarray, motion: Motion, times: np.ndarray, height: int, 
     return points + motion.displacement(points, times)
 
 
-def strip(clips: Sequence[np.ndarray], gap: int = 4) -> np.ndarray:
-    """Picture of clips of equal shape (T, H, W, 3), a row a clip, a column a frame: ``uint8`` (h, w, 3)."""
-    rows = []
-    for clip in clips:
-        padded = np.pad(clip, ((0, 0), (0, gap), (0, gap), (0, 0)), constant_values=255)
-        rows.append(np.concatenate(list(padded), axis=1))
-    return np.concatenate(rows)[:-gap, :-gap]
-
-
 @command
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write a picture of clips, a row a clip, and print their tags."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mardini.synthetic", description="Draw procedural clips as a picture: a row a clip."
+    """Write clips, as a picture or frame by frame, and print their tags."""
+    parser = argparse.ArgumentParser(prog="python -m mardini.synthetic", description="Draw procedural clips.")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="a .png: all clips in one picture, a row a clip; else a folder: a PNG a frame, and for several "
+        "clips a folder a seed",
     )
-    parser.add_argument("--out", type=Path, required=True, help="PNG file to write")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first clip; the others follow (0)")
     parser.add_argument("--clips", type=int, default=6, help="number of clips (6)")
     parser.add_argument("--frames", type=int, default=9, help="frames of each clip (9)")
@@ -257,9 +253,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"--clips {args.clips} was asked for: choose 1 or more")
     size = (args.size, args.size)
     clips = [make_clip(args.seed + number, args.frames, size) for number in range(args.clips)]
+    from mardini.strip import strip
     from mardini.video import write_png
 
-    write_png(args.out, strip(clips))
+    if args.out.suffix == ".png":
+        write_png(args.out, strip(clips))
+    for number, clip in enumerate(clips):
+        folder = args.out / str(args.seed + number) if len(clips) > 1 else args.out
+        for index, frame in enumerate(clip if args.out.suffix != ".png" else ()):
+            write_png(folder / f"{index:05d}.png", frame)
     for number in range(args.clips):
         print(f"seed {args.seed + number}: {', '.join(sorted(tags(args.seed + number)))}")
 

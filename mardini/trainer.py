@@ -188,7 +188,7 @@ def _loop(
         for step in range(done, total)
         for part in parts
     ]
-    held_items = next(batches(data[1], [range(HELD_OUT_CLIPS)], 0))
+    held_items = next(batches(data[1], [range(HELD_OUT_CLIPS)], 0, "files held out of the data"))
     problems: Problems = log.problems
     log.warn(problems.add(held_items, 0))
     began = time.monotonic() - float(state.window[2])

@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import json
 import time
+import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -67,7 +68,9 @@ class Log:
             import wandb  # pyright: ignore[reportMissingImports]
 
             name = f"{options.preset}-{row.name}"
-            self._wandb = wandb.init(project=args.wandb, name=name, dir=str(folder), resume="allow")
+            self._wandb = wandb.init(
+                project=args.wandb, name=name, id=self._run_id(done), dir=str(folder), resume="allow"
+            )
 
     def write(self, step: int, values: dict[str, float], seconds: float) -> None:
         """One row: losses of the steps since the last one (and held out), after ``step`` steps."""
@@ -120,6 +123,14 @@ class Log:
         rate = (step - before) / max(1e-9, self._last[1] - then)
         speed = {"clips/s": rate * self.options.batch}
         return speed if self._utilisation is None else {**speed, "MFU": rate * self._utilisation}
+
+    def _run_id(self, done: int) -> str:
+        """Of the run on Weights & Biases: kept in the folder, so that a resumed run goes on with its curves."""
+        path = self.folder / "wandb-id.txt"
+        if not done or not path.is_file():
+            with atomic(path) as temporary:
+                temporary.write_text(uuid.uuid4().hex, encoding="utf-8")
+        return path.read_text(encoding="utf-8")
 
     def _trim(self, done: int) -> None:
         if not self.processes.first:

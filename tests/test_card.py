@@ -65,9 +65,11 @@ def test_stages_come_from_logs_in_the_manuals_order(tmp_path: Path) -> None:
 
 def test_results_are_the_records() -> None:
     other = {**RECORD, "variant": "flow", "metrics": {"psnr_all": {"value": 1, "decimals": 2}}}
-    table = results_table([RECORD, other])
-    assert "| mardini-steps8 | davis-7/v1 | davis | 40 | 21.19 [19.80, 22.64] | 123.5 |" in table
-    assert "| flow | davis-7/v1 | davis | 40 | 1.00 | – |" in table
+    fewer = {**RECORD, "dataset": {"name": "davis", "clips": 4}}
+    davis, few = results_table([RECORD, other, fewer]).split("On davis, protocol davis-7/v1, ")[1:]
+    assert davis.startswith("40 clips:") and "| metric | mardini-steps8 | flow |" in davis
+    assert "| psnr_all | 21.19 [19.80, 22.64] | 1.00 |" in davis and "| fvd | 123.5 | – |" in davis
+    assert few.startswith("4 clips:") and "flow" not in few
     with pytest.raises(UserError, match="not a record"):
         results_table([{"system": "x"}])
 
@@ -79,8 +81,18 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "results" / "a" / "record.json").write_text(json.dumps(RECORD))
     assert main([str(folder), "--records", str(tmp_path / "results")]) == 0
     assert "mardini-steps8" in (folder / "README.md").read_text()
-    assert main([str(folder), "--runs", str(tmp_path / "nothing")]) == 2
-    assert "is no folder" in capsys.readouterr().err
+    assert "training.png" not in (folder / "README.md").read_text()
+    for name in ("2-codec", "3-codec.2"):  # as training's --logs leaves them
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"clips": 7, "loss": 0.5}))
+    (tmp_path / "notes.md").write_text("Two cores, an hour.")
+    (folder / "training.png").touch()
+    assert main([str(folder), "--runs", str(tmp_path), "--notes", str(tmp_path / "notes.md")]) == 0
+    card = (folder / "README.md").read_text()
+    assert "| codec | codec |" in card and "| codec.2 | codec |" in card
+    assert "Two cores, an hour." in card and "](training.png)" in card
+    for flag in ("--runs", "--notes"):
+        assert main([str(folder), flag, str(tmp_path / "nothing")]) == 2
+        assert "is no f" in capsys.readouterr().err
 
 
 def test_damaged_log_is_named(tmp_path: Path) -> None:

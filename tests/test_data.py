@@ -115,8 +115,10 @@ def test_nothing_readable_is_a_mistake(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(b"no video")
     data = VideoClips(find_videos([tmp_path]), 4, 5, 8.0, 32, 0)
-    with pytest.raises(UserError, match="none of the files"):
+    with pytest.raises(UserError, match="none of the files given as data"):
         list(batches(data, [range(2)], 0))
+    with pytest.raises(UserError, match="none of the files held out"):
+        list(batches(data, [range(2)], 0, "files held out of the data"))
 
 
 def test_held_out_videos_are_never_trained_on(folder: Path) -> None:

@@ -16,6 +16,7 @@ from mardini.config import preset
 from mardini.generate import main
 from mardini.model import MarDini
 from mardini.pipeline import MarDiniPipeline
+from mardini.strip import sheet
 from mardini.vae import LatentCodec
 from mardini.video import read_frames, read_image, read_video, write_png, write_video
 
@@ -94,6 +95,27 @@ def test_videos(here: Path, name: str, capsys: pytest.CaptureFixture[str]) -> No
     captured = capsys.readouterr()
     assert captured.out == f"{name}: 5 frames of 32x48\n"
     assert "1/1" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "frames"),
+    [
+        (["interpolate", "0.png", "1.png", "--frames", "3"], (0, 4), 5),
+        (["animate", "0.png"], (0,), 5),
+        (["expand", "clip", "--frames", "2"], (0, 1, 2), 5),
+        (["fill", "clip", "--given", "0,2,5", "--length", "7"], (0, 2, 5), 7),
+        (["slow-motion", "clip", "--factor", "4"], (0, 4, 8), 9),
+        (["rollout", "0.png", "1.png", "--frames", "9"], (0, 1), 11),
+    ],
+)
+def test_a_picture_shows_all_frames_and_frames_the_given(
+    here: Path, words: list[str], given: tuple[int, ...], frames: int
+) -> None:
+    assert generate(*words, "--out", "made") == 0
+    assert generate(*words, "--out", "made.png") == 0
+    made = read_frames(here / "made")
+    assert len(made) == frames
+    np.testing.assert_array_equal(read_image(here / "made.png"), sheet(made, given))
 
 
 def test_the_default_output_is_named_after_the_task(here: Path) -> None:

@@ -6,7 +6,12 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from eval.table import tables
+from mardini import generate, synthetic
+from mardini.video import read_image
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,3 +63,23 @@ def test_the_calibration_table_is_that_of_the_committed_records() -> None:
         row = re.search(rf"^\| {method} \|(.*)\|$", README, re.MULTILINE)
         assert row and [cell.strip() for cell in row.group(1).split("|")] == cells, method
         assert found[method]["dataset"]["clips"] == 60
+
+
+@pytest.mark.slow
+def test_every_picture_of_a_task_comes_out_of_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands of the README, word for word, draw the committed pictures (rounding apart)."""
+    monkeypatch.chdir(tmp_path)
+    (example,) = re.findall(r"^python -m mardini\.synthetic (.*)$", README, re.MULTILINE)
+    assert synthetic.main(example.split()) == 0
+    commands = re.findall(r"^python -m mardini\.generate (.* --out (\S+)\.png)$", README, re.MULTILINE)
+    assert [name for _, name in commands] == [
+        "interpolate", "animate", "expand", "fill", "slow-motion", "rollout"
+    ]  # fmt: skip
+    for command, name in commands:
+        assert generate.main([*command.split(), "--device", "cpu"]) == 0
+        made, kept = read_image(tmp_path / f"{name}.png"), read_image(ROOT / f"docs/tasks/{name}.png")
+        assert made.shape == kept.shape
+        assert np.abs(made.astype(float) - kept).mean() < 0.5, name
+        assert f"](docs/tasks/{name}.png)" in README

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from mardini.errors import UserError
 from mardini.light import Light
 from mardini.motion import PROFILES, Motion, Wave
-from mardini.synthetic import Layer, Scene, main, make_clip, make_scene, render, strip, tags
+from mardini.strip import strip
+from mardini.synthetic import Layer, Scene, main, make_clip, make_scene, render, tags
 from mardini.textures import PHOTOGRAPHS, SHAPES, TEXTURES, fractal_noise, mask, photograph, texture
-from mardini.video import read_image
+from mardini.video import read_frames, read_image
 
 ALL_TAGS = {
     "translation",
@@ -278,5 +279,9 @@ def test_the_command_writes_a_strip(tmp_path: Path, capsys: pytest.CaptureFixtur
         read_image(out), strip([make_clip(3, 3, (32, 32)), make_clip(4, 3, (32, 32))])
     )
     assert "seed 4: " in capsys.readouterr().out
+    assert main(["--out", str(tmp_path / "one"), "--seed", "3", "--clips", "1", "--size", "32"]) == 0
+    np.testing.assert_array_equal(read_frames(tmp_path / "one"), make_clip(3, 9, (32, 32)))
+    assert main(["--out", str(tmp_path / "two"), "--seed", "3", "--clips", "2", "--size", "32"]) == 0
+    np.testing.assert_array_equal(read_frames(tmp_path / "two" / "4"), make_clip(4, 9, (32, 32)))
     assert main(["--out", str(out), "--clips", "0"]) == 2
     assert "choose" in capsys.readouterr().err
