@@ -1,0 +1,75 @@
+"""Figures 6a, 6b and 6c on our small models: steps, training, Identity Attention; a thin line a seed, a thick mean."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports.records import Record
+from reports.style import OTHERS
+
+FVD = "fvd_random_64"
+TASKS = {"interpolation": "interpolation", "i2v": "image-to-video"}
+IDENTITY = {"generator": "with Identity Attention", "generator-no-identity": "without"}
+Row = Mapping[str, Any]
+
+
+def steps(cells: Sequence[Record]) -> list[dict[str, Any]]:
+    """Figure 6a: arm, seed, inference steps, FVD."""
+    return [
+        {"line": "interpolation", "seed": c["cell"]["seed"], "x": int(number), "y": scores[FVD]}
+        for c in done(cells)
+        for number, scores in sorted(c["details"]["sweep"].items(), key=lambda item: int(item[0]))
+    ]
+
+
+def training(cells: Sequence[Record]) -> list[dict[str, Any]]:
+    """Figure 6b: task, seed, clips seen, FVD; of the arms that were scored on the way."""
+    return [
+        {"line": TASKS[task], "seed": c["cell"]["seed"], "x": point["clips"], "y": point[task][FVD]}
+        for c in done(cells)
+        if len(c["details"]["points"]) > 1
+        for task in TASKS
+        for point in c["details"]["points"]
+    ]
+
+
+def identity(cells: Sequence[Record]) -> list[dict[str, Any]]:
+    """Figure 6c: with or without, seed, clips seen, held-out loss of the generator alone."""
+    return [
+        {
+            "line": IDENTITY[c["cell"]["arm"]],
+            "seed": c["cell"]["seed"],
+            "x": row["clips"],
+            "y": row["held_out"],
+        }
+        for c in done(cells)
+        if c["cell"]["arm"] in IDENTITY
+        for row in c["details"]["curve"]
+        if "held_out" in row
+    ]
+
+
+def done(cells: Sequence[Record]) -> list[Record]:
+    return [cell for cell in cells if cell["status"] == "done"]
+
+
+def draw(rows: Sequence[Row], axes: Sequence[Any], xlabel: str, ylabel: str, log: bool = False) -> None:
+    """Lines over x: thin ones for seeds, thick ones for their mean."""
+    (ax,) = axes
+    for number, name in enumerate(dict.fromkeys(row["line"] for row in rows)):
+        own = [row for row in rows if row["line"] == name]
+        for seed in dict.fromkeys(row["seed"] for row in own):
+            line = [(row["x"], row["y"]) for row in own if row["seed"] == seed]
+            ax.plot(*zip(*line, strict=True), color=OTHERS[number], linewidth=0.5, alpha=0.5)
+        places = sorted({row["x"] for row in own})
+        means = [statistics.fmean(row["y"] for row in own if row["x"] == x) for x in places]
+        ax.plot(places, means, color=OTHERS[number], marker="os^D"[number], label=name)
+    if log:
+        ticks = sorted({row["x"] for row in rows})
+        ax.set_xscale("log")
+        ax.set_xticks(ticks, [str(tick) for tick in ticks])
+        ax.minorticks_off()
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
