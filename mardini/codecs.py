@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -188,15 +187,9 @@ def decode_tiled(codec: LatentCodec | DiffusersCodec, latents: Tensor, tile: int
 
 
 def reach_of(codec: LatentCodec) -> int:
-    """How far, in latents, a decoded pixel sees: a latent for every 3 x 3 convolution at 1/8, half of one at 1/4."""
-    coarse = fine = 0
-    shuffles = 0
-    for layer in codec.decoder.modules():
-        shuffles += isinstance(layer, nn.PixelShuffle)
-        if isinstance(layer, nn.Conv2d):
-            radius = int(layer.kernel_size[0]) // 2
-            coarse, fine = (coarse + radius, fine) if shuffles == 0 else (coarse, fine + radius)
-    return coarse + math.ceil(fine / 2)
+    """How far, in latents, a decoded pixel sees: half the side of every convolution's kernel."""
+    layers = [layer for layer in codec.decoder.modules() if isinstance(layer, nn.Conv2d)]
+    return sum(int(layer.kernel_size[0]) // 2 for layer in layers)
 
 
 def _decode_tiled_by_diffusers(codec: DiffusersCodec, latents: Tensor, tile: int) -> Tensor:

@@ -46,13 +46,15 @@ class GeneratorConfig:
 class CodecConfig:
     """Convolutional latent codec: 8x per side, ``channels`` latent channels, frame by frame.
 
-    ``fine`` and ``coarse`` are the widths of its residual trunks at 1/4 and 1/8 resolution, ``blocks`` their depth.
+    ``encoder`` and ``decoder`` are the widths of its residual trunks, ``encoder_blocks`` and ``decoder_blocks`` their
+    depths.
     """
 
     channels: int = 16
-    fine: int = 48
-    coarse: int = 128
-    blocks: int = 4
+    encoder: int = 128
+    encoder_blocks: int = 4
+    decoder: int = 192
+    decoder_blocks: int = 5
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,6 @@ PRESETS: dict[str, MarDiniConfig] = {
         "nano",
         PlannerConfig(depth=4, hidden=256, mlp=512, heads=8),
         GeneratorConfig(depth=5, hidden=96, mlp=384, heads=3),
-        CodecConfig(blocks=2),
         low_ratio=2,
         resolution=64,
         fps=24.0,
@@ -123,7 +124,7 @@ PRESETS: dict[str, MarDiniConfig] = {
         "mini",
         PlannerConfig(depth=8, hidden=512, mlp=1024, heads=8),
         GeneratorConfig(depth=8, hidden=256, mlp=1024, heads=8),
-        CodecConfig(fine=64, coarse=256, blocks=4),
+        CodecConfig(encoder=192, decoder=384, decoder_blocks=8),
         low_ratio=2,
         resolution=128,
         fps=24.0,
@@ -133,7 +134,7 @@ PRESETS: dict[str, MarDiniConfig] = {
         "tiny",
         PlannerConfig(depth=2, hidden=64, mlp=128, heads=2),
         GeneratorConfig(depth=2, hidden=32, mlp=64, heads=2),
-        CodecConfig(fine=8, coarse=16, blocks=1),
+        CodecConfig(encoder=32, encoder_blocks=1, decoder=32, decoder_blocks=1),
         low_ratio=2,
         frames=5,
         resolution=32,

@@ -15,10 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mardini.errors import UserError
-from mardini.synthetic import make_scene, render
+from mardini.pictures import crops, sheet
+from mardini.synthetic import HELD_OUT, make_scene, render
 
-HELD_OUT = 9_000_000
-"""First seed of the held-out procedural clips; training uses seeds below, benchmarks seeds of 10 million and up."""
 SCENE_SECONDS = 8 / 24
 """How long a procedural scene lasts: 9 frames at 24 FPS show all of it. Its motion is scaled for that."""
 
@@ -60,6 +59,30 @@ class SyntheticClips(Dataset[Item]):
         times = np.linspace(start, start + span, self.frames)
         clip = render(make_scene(seed), times, (self.resolution, self.resolution))
         return Item(torch.from_numpy(clip).permute(0, 3, 1, 2).contiguous())
+
+
+class Pictures(Dataset[Item]):
+    """Crops of procedural pictures for the codec: item i is ``frames`` squares of picture i modulo ``POOL``.
+
+    Pictures cost more to draw than crops to learn from, so they are kept, and each is cut many times.
+    """
+
+    POOL = 6000
+
+    def __init__(self, count: int, frames: int, resolution: int, first: int = 0) -> None:
+        self.count, self.first, self.frames, self.resolution = count, first, frames, resolution
+        self._kept: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Item:
+        number = index % self.POOL
+        if number not in self._kept:
+            self._kept[number] = sheet(self.first + number, self.resolution)
+        rng = np.random.default_rng([self.first + index, 3])
+        squares = crops(self._kept[number], rng, self.frames, self.resolution)
+        return Item(torch.from_numpy(squares).permute(0, 3, 1, 2).contiguous())
 
 
 class Problems:

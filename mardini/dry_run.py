@@ -96,7 +96,7 @@ def _activations(
     if row.trains == "codec":
         pixels = (options.resolution / FACTOR) ** 2
         c = config.codec
-        return size * frames * pixels * (4 * 4 * c.fine * max(1, c.blocks // 2) + 4 * c.coarse * c.blocks) * 2
+        return size * frames * pixels * 12 * (c.encoder * c.encoder_blocks + c.decoder * c.decoder_blocks)
     networks = []
     if row.trains in ("planner", "both"):
         p = config.planner

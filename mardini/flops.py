@@ -13,7 +13,7 @@ import torch
 from mardini.config import CodecConfig, MarDiniConfig
 from mardini.masks import sample_masks
 from mardini.stages import Stage
-from mardini.vae import FACTOR
+from mardini.vae import FACTOR, KERNEL
 
 _PEAKS = {"H100": 989e12, "H200": 989e12, "B200": 2250e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}
 """Dense bfloat16 operations a second of NVIDIA devices, from their data sheets, by a part of the name."""
@@ -105,23 +105,22 @@ def generator(
 
 def encoder(config: CodecConfig, size: tuple[int, int]) -> Flops:
     """The codec's encoder on one frame of ``size`` pixels (height, width)."""
-    pixels = size[0] * size[1] / FACTOR**2
-    fine_blocks = max(1, config.blocks // 2)
-    fine = 4 * pixels * (9 * 48 * config.fine + fine_blocks * 18 * config.fine**2)
-    middle = 4 * config.fine * config.coarse + config.blocks * 18 * config.coarse**2
-    coarse = pixels * (middle + config.coarse * config.channels)
-    analysis = pixels * 3 * FACTOR**2 * config.channels
-    return Flops(2 * (fine + coarse + analysis), first=2 * (analysis + 4 * pixels * 9 * 48 * config.fine))
+    blocks, values = size[0] * size[1] / FACTOR**2, 3 * FACTOR**2
+    first = values * (config.channels + config.encoder)
+    trunk = _trunk(config.encoder, config.encoder_blocks) + config.encoder * config.channels
+    return Flops(2 * blocks * (first + trunk), first=2 * blocks * first)
 
 
 def decoder(config: CodecConfig, size: tuple[int, int]) -> Flops:
     """The codec's decoder for one frame of ``size`` pixels (height, width)."""
-    pixels = size[0] * size[1] / FACTOR**2
-    fine_blocks = max(1, config.blocks // 2)
-    middle = 4 * config.fine * config.coarse + config.blocks * 18 * config.coarse**2
-    coarse = pixels * (9 * config.channels * config.coarse + middle)
-    fine = 4 * pixels * (fine_blocks * 18 * config.fine**2 + 9 * config.fine * 48)
-    return Flops(2 * (coarse + fine + pixels * config.channels * 3 * FACTOR**2))
+    blocks, values = size[0] * size[1] / FACTOR**2, 3 * FACTOR**2
+    trunk = 9 * config.channels * config.decoder + _trunk(config.decoder, config.decoder_blocks)
+    return Flops(2 * blocks * (trunk + (config.decoder + config.channels) * values))
+
+
+def _trunk(width: int, blocks: int) -> int:
+    """Multiply-adds of the codec's residual blocks at one latent."""
+    return blocks * (KERNEL**2 * width + 8 * width**2)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ from mardini.textures import SHAPES, mask, pick, texture
 
 VERSION = "1"  # changes whenever a seed's frames change
 
+HELD_OUT = 9_000_000
+"""First seed of the held-out procedural clips; training uses seeds below, benchmarks seeds of 10 million and up."""
+
 SUPERSAMPLE = 2  # rendered pixels per output pixel and axis
 DENSITY = 1.3  # texels per output pixel and axis, at the largest zoom
 GRID = 8  # rendered pixels between the points at which a non-rigid map is evaluated

@@ -21,6 +21,10 @@ from mardini.stages import Stage
 from mardini.vae import FACTOR, LatentCodec
 
 
+LATENT_NOISE = 0.03
+"""Standard deviation of the noise added to latents (of about unit variance) while the codec is trained."""
+
+
 def seed_of(*parts: object) -> int:
     """A seed that depends on all ``parts`` (and on nothing else)."""
     return int(sha256_of([str(part) for part in parts])[:15], 16)
@@ -84,7 +88,7 @@ class CodecTask(Task):
         noise = draw.noise(clips, shape).flatten(0, 1).to(frames.device)
         frames = frames.flatten(0, 1)
         latents = self.codec.encode(frames)
-        reconstruction = F.mse_loss(self.codec.decode(latents + 0.05 * noise), frames)
+        reconstruction = F.mse_loss(self.codec.decode(latents + LATENT_NOISE * noise), frames)
         return share * (reconstruction + 1e-5 * (latents**2).mean())
 
 

@@ -19,13 +19,14 @@ from torch.utils.data import Dataset
 
 from mardini import checkpoint, parallel, stages
 from mardini.config import MarDiniConfig, preset
-from mardini.data import HELD_OUT, Item, Problems, SyntheticClips, batches, to_batch
+from mardini.data import Item, Pictures, Problems, SyntheticClips, batches, to_batch
 from mardini.errors import UserError
 from mardini.files import write_json
 from mardini.model import MarDini
 from mardini.parallel import Processes, whole
 from mardini.run_state import RunState, latest
 from mardini.samples import write_strip
+from mardini.synthetic import HELD_OUT
 from mardini.tasks import Draw, Task, make_task, seed_of
 from mardini.temporal import to_temporal
 from mardini.train import Options, options_of
@@ -158,6 +159,11 @@ def initial(
 def _data(options: Options) -> tuple[Dataset[Item], Dataset[Item]]:
     """Training and held-out clips."""
     count, shape = options.steps * options.batch, (options.frames, options.fps, options.resolution)
+    if options.data == ("synthetic",) and options.stage == "codec":
+        crops = (options.frames, options.resolution)
+        return Pictures(count, *crops, first=options.seed * 1_000_000), Pictures(
+            HELD_OUT_CLIPS, *crops, first=HELD_OUT
+        )
     if options.data == ("synthetic",):
         training = SyntheticClips(count, *shape, first=options.seed * 1_000_000)
         return training, SyntheticClips(HELD_OUT_CLIPS, *shape, first=HELD_OUT)

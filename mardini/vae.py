@@ -2,8 +2,10 @@
 
 The paper's VAE was never released. Ours is a small convolutional auto-encoder built on the best *linear* one: a
 PCA of 8 x 8 x 3 blocks gives the first projection and its inverse, and convolutional trunks add what a linear map
-cannot. No normalisation layers, so what a patch becomes does not depend on the rest of the frame. Instead of a KL
-term, noise is added to latents in training; latents are shifted and scaled to about unit variance.
+cannot: they see a block's neighbours, and code edges and textures. All of both trunks works at 1/8 resolution, where
+a processor's matrix products are fastest; the encoder is narrow, since every training clip passes through it, and the
+decoder wide. Normalisation is over channels alone, so what a patch becomes does not depend on distant ones. Instead
+of a KL term, noise is added to latents in training; latents are shifted and scaled to about unit variance.
 """
 
 from __future__ import annotations
@@ -18,22 +20,38 @@ FACTOR = 8
 """Pixels per latent, per side."""
 
 
+KERNEL = 5
+"""Side of the trunks' depth-wise convolutions, in latents."""
+
+
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions added to the input; the second starts at zero."""
+    """Depth-wise convolution, normalisation over channels and a two-layer MLP, added to the input (as ConvNeXt).
+
+    The last layer starts at zero. The MLP takes channels last: there, its training is twice as fast as that of
+    1 x 1 convolutions on CPUs.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)  # pyright: ignore[reportArgumentType]
+        self.mix = nn.Conv2d(width, width, KERNEL, padding=KERNEL // 2, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, 4 * width)
+        self.down = nn.Linear(4 * width, width)
+        nn.init.zeros_(self.down.weight)
+        nn.init.zeros_(self.down.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.silu(self.first(F.silu(x))))
+        """(B, width, h, w), best in the channels-last memory format -> the same."""
+        y = self.norm(self.mix(x).movedim(1, -1))
+        return x + self.down(F.silu(self.up(y))).movedim(-1, 1)
 
 
-def _trunk(width: int, blocks: int) -> list[nn.Module]:
-    return [ResidualBlock(width) for _ in range(blocks)]
+def _trunk(first: nn.Module, width: int, blocks: int, last: int) -> nn.Sequential:
+    """``first``, blocks, and a projection to ``last`` channels that starts at zero."""
+    project = nn.Conv2d(width, last, 1)
+    nn.init.zeros_(project.weight)
+    nn.init.zeros_(project.bias)  # pyright: ignore[reportArgumentType]
+    return nn.Sequential(first, *(ResidualBlock(width) for _ in range(blocks)), project)
 
 
 class LatentCodec(nn.Module):
@@ -48,32 +66,15 @@ class LatentCodec(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        channels, fine, coarse = config.channels, config.fine, config.coarse
-        fine_blocks = max(1, config.blocks // 2)
-        self.analysis = nn.Conv2d(3 * FACTOR**2, channels, 1)
-        self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(4),
-            nn.Conv2d(48, fine, 3, padding=1),
-            *_trunk(fine, fine_blocks),
-            nn.PixelUnshuffle(2),
-            nn.Conv2d(4 * fine, coarse, 1),
-            *_trunk(coarse, config.blocks),
-            nn.Conv2d(coarse, channels, 1),
+        channels, block = config.channels, 3 * FACTOR**2
+        self.analysis = nn.Conv2d(block, channels, 1)
+        self.encoder = _trunk(
+            nn.Conv2d(block, config.encoder, 1), config.encoder, config.encoder_blocks, channels
         )
-        self.synthesis = nn.Conv2d(channels, 3 * FACTOR**2, 1)
-        self.decoder = nn.Sequential(
-            nn.Conv2d(channels, coarse, 3, padding=1),
-            *_trunk(coarse, config.blocks),
-            nn.Conv2d(coarse, 4 * fine, 1),
-            nn.PixelShuffle(2),
-            *_trunk(fine, fine_blocks),
-            nn.Conv2d(fine, 48, 3, padding=1),
-            nn.PixelShuffle(4),
+        self.synthesis = nn.Conv2d(channels, block, 1)
+        self.decoder = _trunk(
+            nn.Conv2d(channels, config.decoder, 3, padding=1), config.decoder, config.decoder_blocks, block
         )
-        for trunk in (self.encoder, self.decoder):
-            last = [layer for layer in trunk if isinstance(layer, nn.Conv2d)][-1]
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)  # pyright: ignore[reportArgumentType]
         self.register_buffer("shift", torch.zeros(channels))
         self.register_buffer("scale", torch.ones(channels))
 
@@ -83,14 +84,15 @@ class LatentCodec(nn.Module):
 
     def raw(self, frames: Tensor) -> Tensor:
         """Latents before normalisation, as :meth:`calibrate` measures them."""
-        pixels = frames * 2 - 1
-        return self.analysis(F.pixel_unshuffle(pixels, FACTOR)) + self.encoder(pixels)
+        blocks = F.pixel_unshuffle(frames * 2 - 1, FACTOR).contiguous(memory_format=torch.channels_last)
+        return self.analysis(blocks) + self.encoder(blocks)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Normalised latents to frames; values may leave [0, 1] a little."""
+        latents = latents.contiguous(memory_format=torch.channels_last)
         raw = latents / self.scale[:, None, None] + self.shift[:, None, None]
-        pixels = F.pixel_shuffle(self.synthesis(raw), FACTOR) + self.decoder(latents)
-        return (pixels + 1) / 2
+        pixels = F.pixel_shuffle(self.synthesis(raw) + self.decoder(latents), FACTOR)
+        return (pixels.contiguous() + 1) / 2
 
     @torch.no_grad()
     def start_linear(self, frames: Tensor) -> None:

@@ -48,7 +48,7 @@ def small_tiny() -> Any:
 
 def random_codec() -> LatentCodec:
     torch.manual_seed(0)
-    codec = LatentCodec(CodecConfig(fine=8, coarse=16, blocks=2)).eval()
+    codec = LatentCodec(CodecConfig(encoder=16, encoder_blocks=2, decoder=16, decoder_blocks=2)).eval()
     with torch.no_grad():
         for parameter in codec.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from mardini.data import HELD_OUT, Item, Problems, SyntheticClips, batches
+from mardini.data import Item, Problems, SyntheticClips, batches
 from mardini.errors import UserError
-from mardini.synthetic import make_clip
+from mardini.synthetic import HELD_OUT, make_clip
 from mardini.train import main
 from mardini.video import write_png, write_video
 from mardini.video_data import VideoClips, split

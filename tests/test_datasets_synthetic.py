@@ -10,8 +10,8 @@ import pytest
 from eval.datasets import DATASETS, load_dataset
 from eval.datasets import synthetic as module
 from mardini import synthetic
-from mardini.data import HELD_OUT
 from mardini.errors import UserError
+from mardini.synthetic import HELD_OUT
 
 
 def test_default_set() -> None:
