@@ -113,7 +113,7 @@ PRESETS: dict[str, MarDiniConfig] = {
     # a ratio of 4 would leave the planner 2 x 2 tokens; 2 keeps it 4 x 4.
     "nano": MarDiniConfig(
         "nano",
-        PlannerConfig(depth=4, hidden=256, mlp=512, heads=8),
+        PlannerConfig(depth=4, hidden=192, mlp=512, heads=6),
         GeneratorConfig(depth=5, hidden=96, mlp=384, heads=3),
         low_ratio=2,
         resolution=64,

@@ -20,6 +20,7 @@ from torch.distributed.checkpoint.state_dict_saver import async_save, save
 from torch.distributed.tensor import DTensor
 
 from mardini.errors import UserError
+from mardini.optimizer import Muon
 
 
 class RunState:
@@ -29,7 +30,7 @@ class RunState:
     losses since the last line of the log, and the seconds spent.
     """
 
-    def __init__(self, folder: Path, task: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, folder: Path, task: nn.Module, optimizer: Muon) -> None:
         self.folder = folder / "state"
         self.task, self.optimizer = task, optimizer
         self.average = {name: p.detach().clone() for name, p in task.named_parameters()}
@@ -42,12 +43,7 @@ class RunState:
         step = latest(self.folder)
         if step == 0:
             return 0
-        for parameter in self.task.parameters():
-            self.optimizer.state[parameter] = {
-                "step": torch.zeros((), dtype=torch.float32),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
+        self.optimizer.empty_state()
         try:
             load(self._tensors(), checkpoint_id=self.folder / str(step))
         except Exception as error:  # what storage, pickle and planner raise is not one type

@@ -15,6 +15,7 @@ from mardini.config import Attention, MarDiniConfig
 from mardini.errors import unknown
 
 Trains = Literal["codec", "planner", "generator", "both"]
+Optimizer = Literal["adamw", "muon"]
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,14 @@ class Recipe:
     Attributes:
         clips, batch: clips in all and a step, over all processes.
         lr: peak learning rate.
+        optimizer: AdamW, as in the manual, or Muon (``mardini/optimizer.py``).
         frames, fps, resolution: of the clips.
     """
 
     clips: int
     batch: int
     lr: float
+    optimizer: Optimizer
     frames: int
     fps: float
     resolution: int
@@ -98,18 +101,43 @@ class Recipe:
 PAPER_LR = 1.4e-4
 
 
+Numbers = float | Mapping[str, float]
+"""One number for all stages, or one each for named stages or kinds of stages (``Stage.trains``)."""
+
+
 @dataclass(frozen=True)
 class _Small:
-    """Recipe of a small preset; ``clips``: share of the manual's, or a number for each kind of stage."""
+    """Recipe of a small preset; clips below 1 are a share of the manual's."""
 
-    lr: float
-    batch: int
-    clips: float | Mapping[str, int]
+    lr: Numbers
+    batch: Numbers
+    clips: Numbers
+    optimizer: Optimizer = "adamw"
+
+
+def _of(numbers: Numbers, stage: Stage) -> float:
+    if not isinstance(numbers, Mapping):
+        return numbers
+    return numbers[stage.name] if stage.name in numbers else numbers[stage.trains]
 
 
 _SMALL = {
     "mini": _Small(5e-4, 64, 4e-3),
-    "nano": _Small(1e-3, 16, 2e-4),
+    "nano": _Small(
+        {"codec": 2e-3, "planner": 2.5e-3, "generator": 2.5e-3, "both": 2.5e-3},
+        8,
+        {
+            "codec": 28_000,
+            "initial-planner": 12_000,
+            "initial-generator": 4_000,
+            "initial-generator-4fps": 16_000,
+            "initial-generator-9": 4_000,
+            "joint-model": 6_000,
+            "joint-task": 16_000,
+            "both": 4_000,
+        },
+        "muon",
+    ),
     "tiny": _Small(4e-3, 16, {"codec": 800, "planner": 3200, "generator": 640, "both": 8000}),
 }
 
@@ -127,12 +155,13 @@ def scaled(stage: Stage, config: MarDiniConfig) -> Recipe:
     if small is None:
         pixels = stage.frames * stage.resolution**2
         batch = 1024 if stage.resolution <= 256 else max(8, round(720 * 9 * 512**2 / pixels) // 8 * 8)
-        return Recipe(int(stage.clips), batch, PAPER_LR, stage.frames, stage.fps, stage.resolution)
-    count = small.clips[stage.trains] if isinstance(small.clips, Mapping) else int(small.clips * stage.clips)
+        return Recipe(int(stage.clips), batch, PAPER_LR, "adamw", stage.frames, stage.fps, stage.resolution)
+    clips = _of(small.clips, stage)
     return Recipe(
-        clips=count,
-        batch=small.batch,
-        lr=small.lr,
+        clips=int(clips * stage.clips if clips < 1 else clips),
+        batch=int(_of(small.batch, stage)),
+        lr=_of(small.lr, stage),
+        optimizer=small.optimizer,
         frames=1 + math.ceil((stage.frames - 1) * (config.frames - 1) / 8),
         fps=config.fps * stage.fps / 8,
         resolution=config.resolution * max(512, stage.resolution) // 512,

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from mardini.config import PRESETS, preset
 from mardini.errors import UserError, command
-from mardini.stages import STAGES, Stage, chain, scaled, stage
+from mardini.stages import STAGES, Optimizer, Stage, chain, scaled, stage
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Options:
     clips: int
     batch: int
     lr: float
+    optimizer: Optimizer
     frames: int
     fps: float
     folder_fps: float
@@ -62,6 +63,7 @@ def options_of(row: Stage, args: argparse.Namespace, bf16: bool) -> Options:
         clips=args.clips or recipe.clips,
         batch=args.batch or recipe.batch,
         lr=args.lr or recipe.lr,
+        optimizer=args.optimizer or recipe.optimizer,
         frames=recipe.frames,
         fps=recipe.fps,
         folder_fps=args.folder_fps,
@@ -102,6 +104,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--clips", type=int, help="clips to see (default: the manual's, scaled to the preset)")
     add("--batch", type=int, help="clips a step, over all processes (default: the manual's, scaled)")
     add("--lr", type=float, help="peak learning rate (default: 1.4e-4 as in the paper, more if small)")
+    add("--optimizer", choices=("adamw", "muon"), help="default: adamw as in the paper, muon if small")
     add("--resolution", type=int, help="pixels per side (default: the manual's, scaled to the preset)")
     add("--seed", type=int, default=0, help="of data, masks, noise and initial weights (default: 0)")
     add(

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from mardini import checkpoint, parallel, stages
+from mardini import checkpoint, optimizer, parallel, stages
 from mardini.config import MarDiniConfig, preset
 from mardini.data import Item, Pictures, Problems, SyntheticClips, batches, to_batch
 from mardini.errors import UserError
@@ -34,8 +34,8 @@ from mardini.training_log import Log
 from mardini.vae import LatentCodec
 from mardini.video_data import VideoClips, split
 
-BETAS, WEIGHT_DECAY, CLIP_NORM = (0.9, 0.95), 0.01, 1.0
-"""Of AdamW and gradient clipping. The paper says AdamW and no more; these are usual for transformers of this size."""
+CLIP_NORM = 1.0
+"""Largest norm of a gradient. The paper says nothing of clipping."""
 HELD_OUT_CLIPS = 32
 
 
@@ -97,13 +97,12 @@ def train(
     model, codec = initial(row, preset(options.preset), home, args.start)
     codec.to(processes.device)
     clips, held_out = _data(options)
-    if row.trains == "codec" and latest(folder / "state") == 0:
+    if row.trains == "codec" and not args.start and latest(folder / "state") == 0:
         first = next(batches(clips, [range(min(256, options.clips))], 0))
         codec.start_linear(torch.cat([to_batch([item])[0] for item in first]).to(processes.device))
     task = make_task(row, model, codec)
     parallel.prepare(task, processes, args.activation_checkpointing, args.compile, options.bf16)
-    optimizer = torch.optim.AdamW(task.parameters(), options.lr, betas=BETAS, weight_decay=WEIGHT_DECAY)
-    state = RunState(folder, task, optimizer)
+    state = RunState(folder, task, optimizer.make(options.optimizer, task, options.lr))
     done = state.load()
     with Log(folder, row, options, done, args, processes) as log:
         _loop(row, options, args, task, state, (clips, held_out), done, log, processes)

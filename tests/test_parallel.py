@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from mardini import parallel
+from mardini.optimizer import Muon
 from mardini.run_state import RunState, latest
 from mardini.stages import STAGES
 from mardini.tasks import Draw
@@ -70,7 +71,7 @@ def state(tmp_path: Path):
     parallel.start("cpu")
     torch.manual_seed(0)
     task = nn.Linear(4, 4)
-    optimizer = torch.optim.AdamW(task.parameters(), 0.1)
+    optimizer = Muon([], list(task.parameters()), 0.1)
     task(torch.ones(4)).sum().backward()
     optimizer.step()
     yield RunState(tmp_path, task, optimizer)
