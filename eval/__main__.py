@@ -48,20 +48,25 @@ def show_names() -> int:
     """Print every name the commands accept."""
     from eval.datasets import DATASETS
     from eval.metrics import FAMILIES, METRICS
-    from eval.protocols import PROTOCOLS
+    from eval.protocols import TASKS, protocol_for
     from eval.systems import SYSTEMS
 
     print("datasets (--dataset)")
     for info in DATASETS.values():
-        print(f"  {info.name:14} {info.line}; protocol {info.protocol}")
+        print(f"  {info.name:14} {info.line}")
     print("\nprotocols")
-    for protocol in PROTOCOLS.values():
-        size = f"{protocol.size[0]}x{protocol.size[1]}" if protocol.size else "any size"
-        given = ", ".join(map(str, protocol.given))
-        print(f"  {protocol.id:14} {protocol.frames} frames, {size}, given: {given}; {protocol.source}")
+    for task in TASKS:
+        for info in DATASETS.values():
+            if info.truth or task == "i2v":
+                protocol = protocol_for(task, info.name)
+                size = f"{protocol.size[0]}x{protocol.size[1]}" if protocol.size else "any size"
+                given = ", ".join(map(str, protocol.given))
+                print(
+                    f"  {protocol.id:24} {protocol.frames} frames, {size}, given: {given}; {protocol.source}"
+                )
     print("\nsystems (--systems); datasets may bring more, --predictions adds your own")
-    for name, line in SYSTEMS.items():
-        print(f"  {name:14} {line}")
+    for name, system in SYSTEMS.items():
+        print(f"  {name:14} {system.line}")
     print("\nmetrics (--metrics)")
     for name, members in FAMILIES.items():
         print(f"  {name:14} {' and '.join(members)}")

@@ -92,7 +92,7 @@ def assemble(
         entries = {**before["metrics"], **entries}
     return {
         "schema": SCHEMA,
-        "task": "interpolation",
+        "task": protocol.task,
         "system": system,
         "variant": variant,
         "described": dict(described),
@@ -139,7 +139,7 @@ def _entries(
     dimensions = {
         metric.name + suffix: int(features[0][metric.detector + suffix][0].shape[1])
         for metric in metrics.set_metrics
-        for suffix in metric.suffixes
+        for suffix in metrics.suffixes(metric)
     }
     entries: dict[str, dict[str, Any]] = {}
     for column in metrics.columns:

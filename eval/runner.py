@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.datasets.base import Clip, Dataset
+from eval.metrics.base import Video
 from eval.protocols import Protocol
 from eval.record import assemble, feature_lists, has_columns, identity, run_key
 from eval.results import REFERENCE, ReferencePixels, Store, key_of, pixels_of, protocol_folder
@@ -27,7 +28,7 @@ from mardini.errors import UserError
 from mardini.files import write_json
 
 if TYPE_CHECKING:
-    from eval.metrics.base import FrameMetric, SetMetric
+    from eval.metrics.base import AnyMetric, SetMetric
     from eval.metrics.collection import MetricSet
 
 
@@ -73,7 +74,7 @@ class Run:
     def folder(self) -> Path:
         """Where this run's results lie, known before it begins."""
         name = protocol_folder(self.dataset, self.protocol, self.limit, self.seed)
-        return self.output / "interpolation" / name
+        return self.output / self.protocol.task / name
 
     def execute(self) -> list[dict[str, Any]]:
         """Score every system, or find that it is done; the records, in the order of the systems."""
@@ -101,7 +102,9 @@ class Loop:
         self.reference = Store(run.folder / REFERENCE)
         self.pixels = ReferencePixels(self.reference, run.dataset.fingerprint)
         self.identities = {column.metric: key_of(identity(column)) for column in self.metrics.columns}
-        self.detectors = {m.detector + suffix: m for m in self.metrics.set_metrics for suffix in m.suffixes}
+        self.detectors = {
+            m.detector + suffix: m for m in self.metrics.set_metrics for suffix in self.metrics.suffixes(m)
+        }
 
     def run(self) -> None:
         """Do all that is missing, then write the records."""
@@ -163,20 +166,21 @@ class Loop:
     def _pending(self, clip: Clip) -> bool:
         if self.run_.force or clip.id not in self.pixels.known:
             return True
-        if self._missing_sets(self.reference, clip.id, self.pixels.known[clip.id]):
+        if self.protocol.truth and self._missing_sets(self.reference, clip.id, self.pixels.known[clip.id]):
             return True
         return any(self._missing(job, clip.id) for job in self.jobs)
 
-    def _missing(self, job: Job, clip_id: str) -> list[FrameMetric | SetMetric]:
+    def _missing(self, job: Job, clip_id: str) -> list[AnyMetric]:
         """Metrics that a job lacks for a clip."""
         row = job.rows.get(clip_id)
         if row is None or row["key"] != self._key(job, clip_id):
-            return [*self.metrics.frame_metrics, *self.metrics.set_metrics]
+            return self.metrics.metrics
         return [*self._missing_scores(row), *self._missing_sets(job.store, clip_id, row["prediction"])]
 
-    def _missing_scores(self, row: Mapping[str, Any]) -> list[FrameMetric]:
+    def _missing_scores(self, row: Mapping[str, Any]) -> list[AnyMetric]:
         have = row["metrics"]
-        return [m for m in self.metrics.frame_metrics if have.get(m.name) != self.identities[m.name]]
+        wanted = [*self.metrics.frame_metrics, *self.metrics.video_metrics]
+        return [m for m in wanted if have.get(m.name) != self.identities[m.name]]
 
     def _missing_sets(self, store: Store, clip_id: str, of: str) -> list[SetMetric]:
         keys = self._feature_keys(of)
@@ -200,7 +204,7 @@ class Loop:
 
     def _load_networks(self) -> None:
         """Load the detectors here: several threads asking for one at the same time would load it twice."""
-        for metric in (*self.metrics.frame_metrics, *self.metrics.set_metrics):
+        for metric in self.metrics.metrics:
             getattr(metric, "network", None)
 
     def _batch(self, clips: Sequence[Clip], pool: Executor, bar: Any) -> None:
@@ -212,7 +216,9 @@ class Loop:
         for clip in clips:
             self.pixels.learn(clip.id, references[clip.id])
         self.pixels.save()
-        true = [pool.submit(self._reference_features, clip.id, references[clip.id]) for clip in clips]
+        true: list[Future[None]] = []
+        if self.protocol.truth:
+            true = [pool.submit(self._reference_features, clip.id, references[clip.id]) for clip in clips]
         scored: list[tuple[Job, list[Future[dict[str, Any]]]]] = []
         for job in self.jobs:
             pending = [clip for clip in clips if self.run_.force or self._missing(job, clip.id)]
@@ -243,11 +249,13 @@ class Loop:
         self._features(self.reference, clip_id, pixels, frames, lost)
 
     def _load(self, clip: Clip) -> np.ndarray:
+        """The true clip, or, where there is no truth, the given frames."""
         frames = clip.load()
-        if len(frames) != self.protocol.frames:
+        wanted = self.protocol.frames if self.protocol.truth else len(self.protocol.given)
+        if len(frames) != wanted:
             raise UserError(
-                f"clip '{clip.id}' has {len(frames)} frames, but protocol {self.protocol.id} needs "
-                f"{self.protocol.frames}: check the data root"
+                f"clip '{clip.id}' has {len(frames)} frames, but protocol {self.protocol.id} needs {wanted}: "
+                "check the data root"
             )
         return frames
 
@@ -260,10 +268,11 @@ class Loop:
         for clip in clips:
             reference = references[clip.id]
             saved = None if self.run_.force else job.store.load_prediction(clip.id, self._key(job, clip.id))
-            if saved is not None and saved[0].shape == reference.shape:
+            if saved is not None and saved[0].shape == (self.protocol.frames, *reference.shape[1:]):
                 done[clip.id] = saved
             else:
-                given = {index: reference[index] for index in self.protocol.given}
+                places = self.protocol.given if self.protocol.truth else range(len(reference))
+                given = {i: reference[place] for i, place in zip(self.protocol.given, places, strict=True)}
                 seed = clip_seed(self.run_.seed, clip.id)
                 tasks.append(Task(clip.id, given, self.protocol.frames, seed, self.run_.dataset.fps))
         if tasks:
@@ -287,9 +296,11 @@ class Loop:
         old = job.rows.get(clip.id)
         if old is not None and (old["key"], old["prediction"]) == (key, prediction):
             row |= {name: old[name] for name in ("metrics", "scores", "frames", "seconds")}
+        truth = reference if self.protocol.truth else None
+        video = Video(frames, self.protocol.given, truth, self.run_.dataset.fps)
         for part in parts(self._missing_scores(row)):
             began = time.perf_counter()
-            columns, values = subset(part).score(frames, reference, self.protocol.given, self.protocol.middle)
+            columns, values = self.metrics.score(video, self.protocol.middle, part)
             row["seconds"]["metrics"][part_name(part)] = time.perf_counter() - began
             row["scores"] |= columns
             row["frames"] |= values
@@ -345,19 +356,17 @@ class Loop:
         write_json(job.store.record_path, record)
 
 
-def parts(metrics: Sequence[FrameMetric]) -> list[list[FrameMetric]]:
+def parts(metrics: Sequence[AnyMetric]) -> list[list[AnyMetric]]:
     """Metrics to be timed together: those without a network share their work, every other stands alone."""
-    pixel = [metric for metric in metrics if not metric.name.startswith("lpips")]
+    pixel = [metric for metric in metrics if is_pixel(metric)]
     return [part for part in (pixel, *([m] for m in metrics if m not in pixel)) if part]
 
 
-def part_name(part: Sequence[FrameMetric]) -> str:
+def is_pixel(metric: AnyMetric) -> bool:
+    """Whether a metric works on the frames themselves, by what it shares with others of its kind."""
+    return metric.kind == "frame" and not hasattr(type(metric), "network")
+
+
+def part_name(part: Sequence[AnyMetric]) -> str:
     """Under which name a part's seconds are recorded."""
-    return part[0].name if len(part) == 1 and part[0].name.startswith("lpips") else "pixel"
-
-
-def subset(metrics: Sequence[FrameMetric | SetMetric]) -> MetricSet:
-    """Some metrics as a set of their own."""
-    from eval.metrics.collection import MetricSet
-
-    return MetricSet(metrics)
+    return "pixel" if is_pixel(part[0]) else part[0].name

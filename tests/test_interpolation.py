@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval import interpolation
-from eval.interpolation import main, parser
+from eval.command import names, parser
+from eval.interpolation import main
 from mardini.synthetic import make_clip
 from mardini.video import write_png
 
@@ -363,16 +363,8 @@ def test_mistakes_end_in_one_sentence(
     assert not output.exists()
 
 
-def test_fvd_is_refused_on_short_clips(
-    run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import dataclasses
-
-    from eval import protocols
-
-    short = dataclasses.replace(protocols.PROTOCOLS["folder-7/v1"], frames=8, given=(0, 7))
-    monkeypatch.setitem(protocols.PROTOCOLS, "folder-7/v1", short)
-    run("--metrics", "fvd", "--features", "random", status=2)
+def test_fvd_is_refused_on_short_clips(run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--frames", "8", "--metrics", "fvd", "--features", "random", status=2)
     assert "needs clips of at least 9 frames, these have 8" in capsys.readouterr().err
 
 
@@ -403,7 +395,7 @@ def test_missing_weights_of_the_default_set_leave_a_column_empty(
 
 def test_options_are_frozen() -> None:
     """A small set: think twice before adding one, and say so in the change log."""
-    options = {flag for action in parser()._actions for flag in action.option_strings}
+    options = {flag for action in parser("prog", "", given=True)._actions for flag in action.option_strings}
     assert options == {
         *(
             "-h",
@@ -415,10 +407,20 @@ def test_options_are_frozen() -> None:
             "--features",
             "--weights-dir",
         ),
-        *("--predictions", "--checkpoint", "--steps", "--limit", "--seed", "--batch-size", "--device"),
+        *(
+            "--predictions",
+            "--checkpoint",
+            "--steps",
+            "--given",
+            "--frames",
+            "--limit",
+            "--seed",
+            "--batch-size",
+            "--device",
+        ),
         *("--output", "--force"),
     }
-    defaults = vars(parser().parse_args([]))
+    defaults = vars(parser("prog", "", given=True).parse_args([]))
     assert {name: value for name, value in defaults.items() if value not in (None, [])} == {
         "dataset": "synthetic",
         "seed": 0,
@@ -472,4 +474,55 @@ def test_vidim_agrees_with_scikit_image(shared: Path, tmp_path: Path) -> None:
 
 
 def test_names_of_a_list() -> None:
-    assert interpolation.names("a, b,,c") == ["a", "b", "c"]
+    assert names("a, b,,c") == ["a", "b", "c"]
+
+
+def test_any_frames_may_be_given(run) -> None:
+    """Given frames are not scored, and where the middle one is given there is no score of it."""
+    (made,) = records(run("--given", "0,4,8", "--systems", "blend", output="mask")).values()
+    assert made["protocol"] == "folder-given-0.4.8-of-9/v1" and made["frames"]["generated"] == [
+        1,
+        2,
+        3,
+        5,
+        6,
+        7,
+    ]
+    assert "psnr_all" in made["metrics"] and "psnr_mid" not in made["metrics"]
+    assert made["frames"]["middle"] is None
+    (usual,) = records(run("--systems", "blend")).values()
+    assert made["metrics"]["psnr_all"]["value"] > usual["metrics"]["psnr_all"]["value"]
+
+
+@pytest.mark.parametrize("task", ["i2v", "expansion"])
+def test_the_other_tasks_have_commands_of_their_own(
+    task: str, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import importlib
+
+    command = importlib.import_module(f"eval.{task}").main
+    words = [
+        "--dataset",
+        "folder",
+        "--data-root",
+        str(videos),
+        "--metrics",
+        "psnr,fid",
+        "--features",
+        "random",
+    ]
+    words += ["--systems", "repeat,flow", "--output", str(tmp_path / task)]
+    assert command(words) == 0
+    printed = capsys.readouterr().out
+    assert "All generated frames" in printed and "Middle frame" not in printed
+    given = [0] if task == "i2v" else [0, 1, 2, 3]
+    folder = tmp_path / task / task
+    records = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/*/record.json")}
+    assert set(records) == {"repeat", "flow"}
+    for record in records.values():
+        assert record["task"] == task and record["frames"]["given"] == given
+        assert set(record["metrics"]) == {"psnr_all", "psnr_clip", "fid_random_all"}
+    better = (
+        records["flow"]["metrics"]["psnr_all"]["value"] - records["repeat"]["metrics"]["psnr_all"]["value"]
+    )
+    assert better == 0 if task == "i2v" else better > 0  # one frame shows no motion; four do

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eval.metrics import METRICS, build_metrics, expand
-from eval.metrics.base import Pair
+from eval.metrics.base import Pair, Video
 from mardini.errors import UserError
 
 GIVEN, TARGETS, MIDDLE = (0, 8), range(1, 8), 4
@@ -87,7 +87,7 @@ def test_random_columns_carry_another_name_everywhere():
     for column in metrics.columns:
         assert column.weights == {}
         assert ("_random" in column.name) == (column.variant.get("weights") == "seeded random")
-        assert column.kind == ("set" if column.name.startswith(("fid", "fvd")) else "clip")
+        assert column.kind == ("set" if column.name.startswith(("fid", "fvd")) else "frame")
         assert column.higher_is_better == column.name.startswith(("psnr", "ssim"))
 
 
@@ -140,7 +140,7 @@ def test_clips_that_are_too_short_or_small_are_refused_before_any_work():
 def test_scores_look_at_the_generated_frames_only():
     metrics = build_metrics(["psnr", "ssim"], "random")
     ((prediction, reference),) = make_clips(1)
-    columns, per_frame = metrics.score(prediction, reference, GIVEN, MIDDLE)
+    columns, per_frame = metrics.score(Video(prediction, GIVEN, reference, 24.0), MIDDLE)
     assert list(columns) == [column.name for column in metrics.columns]
     assert {name: len(values) for name, values in per_frame.items()} == {
         "psnr": 7,
@@ -150,7 +150,7 @@ def test_scores_look_at_the_generated_frames_only():
     }
     changed = prediction.copy()
     changed[list(GIVEN)] = 0
-    assert metrics.score(changed, reference, GIVEN, MIDDLE) == (columns, per_frame)
+    assert metrics.score(Video(changed, GIVEN, reference, 24.0), MIDDLE) == (columns, per_frame)
     assert columns["psnr_mid"] == per_frame["psnr"][3]
     assert columns["psnr_all"] == np.mean(per_frame["psnr"])
     alone = METRICS["ssim_vidim"].make(None, "cpu")
@@ -161,7 +161,7 @@ def test_a_clip_of_another_length_is_refused():
     metrics = build_metrics(["psnr"], "random")
     ((prediction, reference),) = make_clips(1)
     with pytest.raises(UserError, match="does not match"):
-        metrics.score(prediction[:8], reference, GIVEN, MIDDLE)
+        metrics.score(Video(prediction[:8], GIVEN, reference, 24.0), MIDDLE)
 
 
 class Pooled:

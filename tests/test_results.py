@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.datasets.base import Clip, Dataset
-from eval.protocols import PROTOCOLS
+from eval.protocols import protocol_for
 from eval.results import ReferencePixels, Store, key_of, protocol_folder
 from mardini.errors import UserError
 
@@ -114,11 +114,11 @@ def test_pixels_are_forgotten_with_their_fingerprint(store: Store) -> None:
 
 
 def test_folders_tell_partial_data_limits_and_seeds_apart() -> None:
-    protocol = PROTOCOLS["davis-7/v1"]
+    protocol = protocol_for("interpolation", "davis")
     clips = [Clip(str(i), "a", lambda: FRAMES) for i in range(3)]
 
     def folder(expected: int | None, root: Path | None, limit: int | None = None, seed: int = 0) -> str:
-        data = Dataset("davis", protocol.id, clips, "0123456789", expected, root=root)
+        data = Dataset("davis", clips, "0123456789", expected, root=root)
         return protocol_folder(data, protocol, limit, seed)
 
     assert folder(3, Path()) == "davis-7-v1"

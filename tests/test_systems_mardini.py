@@ -25,11 +25,14 @@ class Fake:
         cls.loaded.append((folder, device))
         return cls()
 
-    def fill(self, frames: np.ndarray, given: list[int], *, seed: int, steps: int) -> np.ndarray:
+    def fill(
+        self, frames: np.ndarray, given: list[int], *, seed: int, steps: int, guidance: float | None
+    ) -> np.ndarray:
         assert given == sorted(given)
         made = np.full_like(frames, seed % 256)
         made[given] = frames[given]
         made[:, 0, 0, 0] = steps
+        made[:, 0, 0, 1] = int(10 * (guidance or 0))
         return made
 
 
@@ -54,7 +57,8 @@ def test_each_clip_has_its_own_seed_and_the_network_is_loaded_once(checkpoint: P
     clips = system.predict(tasks)
     assert Fake.loaded == [(checkpoint, "cpu")]
     assert [int(clip[4, 1, 1, 1]) for clip in clips] == [3, 5]
-    assert clips[0][4, 0, 0, 0] == 4
+    assert clips[0][4, 0, 0, :2].tolist() == [4, 0]
+    assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0, :2].tolist() == [25, 25]
     np.testing.assert_array_equal(system.predict(tasks[1:])[0], clips[1])
 
 
@@ -63,7 +67,8 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     assert system.variant == f"mardini-my_model-{hash_of(checkpoint)[:8]}"
     assert Mardini(checkpoint, steps=8).variant == system.variant + "-steps8"
     described = system.describe()
-    assert described["steps"] == 25
+    assert described["steps"] == 25 and "guidance" not in described
+    assert Mardini(checkpoint, task="expansion").describe()["guidance"] == 2.5
     (checkpoint / "model.safetensors").write_bytes(b"others")
     other = Mardini(checkpoint)
     assert other.variant != system.variant

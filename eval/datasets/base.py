@@ -16,8 +16,8 @@ class Clip:
     Attributes:
         id: unique within the dataset and stable across machines, e.g. ``dog/00009``. May hold ``/``.
         source: the video it was cut from; clips of one source are resampled together in intervals.
-        load: returns the frames, ``uint8`` RGB of shape (T, H, W, 3). Raises ``UserError`` naming the file
-            that cannot be read.
+        load: returns the frames, ``uint8`` RGB of shape (T, H, W, 3), from a dataset of single images (1, H, W, 3).
+            Raises ``UserError`` naming the file that cannot be read.
         outputs: for datasets that come with other methods' results: method name -> loader of that
             method's *target* frames (those not given), ``uint8`` (N, H, W, 3).
         tags: what is known of its content ("rotation", "occlusion"), to break scores down by; may be empty.
@@ -36,7 +36,6 @@ class Dataset:
 
     Attributes:
         name: as on the command line.
-        protocol: name and version of how the clips are cut, e.g. ``davis-7/v1``; see ``eval/protocols.py``.
         clips: in sorted order of id.
         fingerprint: hash of what determines every frame: the bytes of the files behind it, or the
             generator's version and seed. A rerun recomputes when it differs.
@@ -47,7 +46,6 @@ class Dataset:
     """
 
     name: str
-    protocol: str
     clips: Sequence[Clip]
     fingerprint: str
     expected: int | None = None

@@ -1,4 +1,4 @@
-"""Any folder of videos or of frame folders, cut into clips of nine as DAVIS-7 is, at the size they have."""
+"""Any folder of videos or of frame folders, cut into clips as DAVIS-7 is, at the size they have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from av.error import FFmpegError
 
 from eval.datasets.base import Clip, Dataset
 from eval.datasets.chunks import (
-    FRAMES,
     content_hash,
     folder_of,
     limited,
@@ -31,23 +30,24 @@ WANTED = "videos, or with one sub-folder of frames for each video"
 
 @dataclass(frozen=True)
 class Source:
-    """One video: its name, its files, how many frames it has and how to decode some of them."""
+    """One video: its name, what to call it in errors, its files, its frames, and how to decode some of them."""
 
     name: str
+    described: str
     files: Sequence[Path]
     frames: int
     fps: float | None
-    cut: Callable[[int], np.ndarray]
+    cut: Callable[[int, int], np.ndarray]
 
-    def files_of(self, start: int) -> Sequence[Path]:
-        """The files behind the clip that begins at frame ``start``."""
-        return self.files[start : start + FRAMES] if len(self.files) > 1 else self.files
+    def files_of(self, start: int, length: int) -> Sequence[Path]:
+        """The files behind the clip of ``length`` frames that begins at frame ``start``."""
+        return self.files[start : start + length] if len(self.files) > 1 else self.files
 
 
-def load(root: Path | None, *, limit: int | None = None) -> Dataset:
+def load(root: Path | None, *, limit: int | None = None, frames: int = 9) -> Dataset:
     """Every video and frame folder in ``root`` and one level below, or ``root`` itself as one frame folder.
 
-    Clips are non-overlapping chunks of 9 frames from frame 0, the remainder dropped; ids are
+    Clips are non-overlapping chunks of ``frames`` frames from frame 0, the remainder dropped; ids are
     ``<video>/<first frame, five digits>``. Frames keep their size; nothing is cropped. Videos are only
     counted here (without decoding); ``clip.load()`` decodes a video once for all of its clips in a row.
 
@@ -70,8 +70,12 @@ def load(root: Path | None, *, limit: int | None = None) -> Dataset:
                 f"'{source.name}': rename one of them"
             )
         by_name[source.name] = source
+        if source.frames < frames:
+            raise too_short(source.described, source.frames, frames)
     chunks = {
-        f"{source.name}/{start:05d}": (source, start) for source in sources for start in starts(source.frames)
+        f"{source.name}/{start:05d}": (source, start)
+        for source in sources
+        for start in starts(source.frames, frames)
     }
     kept = {name: chunks[name] for name in spread(sorted(chunks), limit)}
     rates = {source.fps for source in sources if source.fps}
@@ -82,13 +86,12 @@ def load(root: Path | None, *, limit: int | None = None) -> Dataset:
         )
     return Dataset(
         name="folder",
-        protocol="folder-7/v1",
         clips=[
-            Clip(name, source.name, functools.partial(source.cut, start))
+            Clip(name, source.name, functools.partial(source.cut, start, frames))
             for name, (source, start) in kept.items()
         ],
         fingerprint=content_hash(
-            root, (file for source, start in kept.values() for file in source.files_of(start))
+            root, (file for source, start in kept.values() for file in source.files_of(start, frames))
         ),
         fps=rates.pop() if len(rates) == 1 else FPS,
         notices=notices,
@@ -139,11 +142,9 @@ def _sort(folder: Path) -> tuple[list[Path], list[Path], list[Path], list[str]]:
 
 def _frame_folder(folder: Path, name: str) -> Source:
     images = image_files(folder)
-    if len(images) < FRAMES:
-        raise too_short(f"frame folder {folder}", len(images))
 
-    def cut(start: int) -> np.ndarray:
-        frames = [read_image(image) for image in images[start : start + FRAMES]]
+    def cut(start: int, length: int) -> np.ndarray:
+        frames = [read_image(image) for image in images[start : start + length]]
         for image, frame in zip(images[start:], frames, strict=False):
             if frame.shape != frames[0].shape:
                 raise UserError(
@@ -152,24 +153,22 @@ def _frame_folder(folder: Path, name: str) -> Source:
                 )
         return np.stack(frames)
 
-    return Source(name, images, len(images), None, cut)
+    return Source(name, f"frame folder {folder}", images, len(images), None, cut)
 
 
 def _video(file: Path, name: str, decoded: Callable[[Path], np.ndarray]) -> Source:
     frames, fps = probe(file)
-    if frames < FRAMES:
-        raise too_short(f"video {file}", frames)
 
-    def cut(start: int) -> np.ndarray:
-        clip = decoded(file)[start : start + FRAMES]
-        if len(clip) < FRAMES:
+    def cut(start: int, length: int) -> np.ndarray:
+        clip = decoded(file)[start : start + length]
+        if len(clip) < length:
             raise UserError(
                 f"{file} announces {frames} frames but cannot be decoded beyond frame {start + len(clip)}: "
                 "replace it by a whole copy, or remove it"
             )
         return clip.copy()
 
-    return Source(name, [file], frames, fps, cut)
+    return Source(name, f"video {file}", [file], frames, fps, cut)
 
 
 def probe(file: Path) -> tuple[int, float | None]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mardini.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from eval.metrics.base import FrameMetric, SetMetric
+    from eval.metrics.base import AnyMetric, FrameMetric, SetMetric
     from eval.metrics.collection import MetricSet
 
 RANDOM = "_random"  # ends the name of every metric whose detector has random weights
@@ -29,7 +29,7 @@ class Entry:
 
     description: str
     weight: str | None
-    make: Callable[[Path | None, str], FrameMetric | SetMetric]
+    make: Callable[[Path | None, str], AnyMetric]
 
 
 def _psnr(path: Path | None, device: str) -> FrameMetric:
@@ -98,6 +98,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 
 DEFAULT: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "fvd")
+DEFAULT_WITHOUT_TRUTH: tuple[str, ...] = ()
+"""What is computed when the user does not say and there are no true clips."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,8 @@ def build_metrics(
     *,
     frames: int | None = None,
     size: tuple[int, int] | None = None,
+    truth: bool = True,
+    middle: bool = True,
     progress: bool = True,
 ) -> MetricSet:
     """The metrics to compute, with every weight file found (or fetched) and verified, no network loaded yet.
@@ -151,39 +155,49 @@ def build_metrics(
         weights_dir: folder to look in first, and to download into.
         device: where detectors run.
         frames, size: frames per clip and (height, width), where known, to refuse early what cannot be scored.
+        truth: whether there are true clips to compare with.
+        middle: whether there is a middle frame to score by itself.
         progress: show download progress on stderr.
 
     Raises:
         UserError: unknown name; a named metric cannot be had: one line for each missing file; a clip too
-            short or too small; a weight file with a wrong hash.
+            short or too small; no truth to compare with; a weight file with a wrong hash.
     """
     from eval.metrics.collection import MetricSet
     from eval.weights import availability
 
-    chosen = expand(DEFAULT if names is None else names, features)
+    chosen = expand((DEFAULT if truth else DEFAULT_WITHOUT_TRUTH) if names is None else names, features)
     needed = [w for name, random in chosen if not random and (w := METRICS[name].weight) is not None]
     weights = availability(needed, weights_dir, progress=progress)
     lacking = [found.sentence for found in weights.values() if found.path is None]
     if names is not None and lacking:
         raise UserError("\n".join(lacking))
-    built: list[FrameMetric | SetMetric] = []
+    built: list[AnyMetric] = []
     missing: list[Missing] = []
     for name, random in chosen:
         entry = METRICS[name]
         found = None if random or entry.weight is None else weights[entry.weight]
         metric = entry.make(found.path if found else None, device)
         sentence = found.sentence if found else ""
-        sentence = sentence or _too_small(metric, frames, size)
+        sentence = sentence or _no_truth(metric, truth) or _too_small(metric, frames, size)
         if not sentence:
             built.append(metric)
         elif names is not None:
             raise UserError(sentence)
         else:
-            missing.append(Missing(name, tuple(name + suffix for suffix in metric.suffixes), sentence))
-    return MetricSet(built, missing)
+            columns = tuple(name + suffix for suffix in metric.suffixes if middle or suffix != "_mid")
+            missing.append(Missing(name, columns, sentence))
+    return MetricSet(built, missing, with_middle=middle)
 
 
-def _too_small(metric: FrameMetric | SetMetric, frames: int | None, size: tuple[int, int] | None) -> str:
+def _no_truth(metric: AnyMetric, truth: bool) -> str:
+    """One sentence on why a metric cannot be had without true clips; empty where it can."""
+    if truth or not getattr(metric, "needs_reference", True):
+        return ""
+    return f"{metric.name} compares with true clips, and there are none: choose other --metrics, or another dataset"
+
+
+def _too_small(metric: AnyMetric, frames: int | None, size: tuple[int, int] | None) -> str:
     """One sentence on why clips of this many frames of this size cannot be scored; empty where they can."""
     least = getattr(metric, "min_frames", 1)
     if frames is not None and frames < least:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.metrics import frechet
+from eval.metrics.base import Kind
 
 if TYPE_CHECKING:
     from eval.networks.i3d import I3D
@@ -23,6 +24,7 @@ class FID:
     their number of samples and so cannot be compared with one another.
     """
 
+    kind: Kind = "set"
     version = "1"
     higher_is_better = False
     decimals = 2
@@ -51,11 +53,13 @@ class FID:
 
         return load_inception(self.file, self.device)
 
-    def features(self, frames: np.ndarray, targets: Sequence[int], middle: int) -> dict[str, np.ndarray]:
+    def features(
+        self, frames: np.ndarray, targets: Sequence[int], middle: int | None
+    ) -> dict[str, np.ndarray]:
         targets = list(targets)
         rows = self.network.features(frames[targets])
-        place = targets.index(middle)
-        return {self.detector + "_mid": rows[place : place + 1], self.detector + "_all": rows}
+        mid = {} if middle is None else {self.detector + "_mid": rows[[targets.index(middle)]]}
+        return {**mid, self.detector + "_all": rows}
 
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:
         return frechet.frechet_distance(a, b, ddof=self.ddof)
@@ -71,6 +75,7 @@ class FVD:
     - ``fvd_styleganv``: StyleGAN-V's TorchScript file, ddof 0.
     """
 
+    kind: Kind = "set"
     version = "1"
     higher_is_better = False
     decimals = 2
@@ -102,7 +107,9 @@ class FVD:
 
         return load_i3d(self.file, self.device, torchscript=self.styleganv)
 
-    def features(self, frames: np.ndarray, targets: Sequence[int], middle: int) -> dict[str, np.ndarray]:
+    def features(
+        self, frames: np.ndarray, targets: Sequence[int], middle: int | None
+    ) -> dict[str, np.ndarray]:
         return {self.detector: self.network.features(frames)}
 
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:

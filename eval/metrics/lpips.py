@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eval.metrics.base import Pair, middle_and_mean
+from eval.metrics.base import Kind, Pair, middle_and_mean
 from mardini.errors import UserError
 from mardini.files import sha256
 
@@ -41,6 +41,7 @@ class LPIPS:
         device: where to run.
     """
 
+    kind: Kind = "frame"
     version = "1"
     higher_is_better = False
     decimals = 4
@@ -83,7 +84,7 @@ class LPIPS:
         x = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
         return x.permute(0, 3, 1, 2).float() / 127.5 - 1
 
-    def forms(self, values: np.ndarray, middle: int) -> dict[str, float]:
+    def forms(self, values: np.ndarray, middle: int | None) -> dict[str, float]:
         return middle_and_mean(values, middle)
 
 

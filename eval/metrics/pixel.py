@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from eval.metrics.base import Pair, middle_and_mean
+from eval.metrics.base import Kind, Pair, middle_and_mean
 from mardini.errors import UserError
 
 CAP = 100.0  # dB, for frames without any error
@@ -35,6 +35,7 @@ class PSNR:
     """PSNR of each frame, over pixels and channels together."""
 
     name = row = "psnr"
+    kind: Kind = "frame"
     version = "1"
     variant: Mapping[str, Any] = MappingProxyType({"peak": 255, "channels": "RGB", "cap_db": CAP})
     weights = ()
@@ -45,7 +46,7 @@ class PSNR:
     def __call__(self, pair: Pair) -> np.ndarray:
         return psnr_from_mse(pair.squared_error)
 
-    def forms(self, values: np.ndarray, middle: int) -> dict[str, float]:
+    def forms(self, values: np.ndarray, middle: int | None) -> dict[str, float]:
         return middle_and_mean(values, middle)
 
 
@@ -54,6 +55,7 @@ class ClipPSNR:
 
     name = "psnr_clip"
     row = "mse"
+    kind: Kind = "frame"
     version = "1"
     variant: Mapping[str, Any] = MappingProxyType({**PSNR.variant, "pooling": "MSE over generated frames"})
     weights = ()
@@ -64,13 +66,14 @@ class ClipPSNR:
     def __call__(self, pair: Pair) -> np.ndarray:
         return pair.squared_error
 
-    def forms(self, values: np.ndarray, middle: int) -> dict[str, float]:
+    def forms(self, values: np.ndarray, middle: int | None) -> dict[str, float]:
         return {"": float(psnr_from_mse(values.mean()))}
 
 
 class SSIM:
     """SSIM of each frame; ``shifted`` maps frames to [-1, 1] (L = 2) instead of [0, 1] (L = 1)."""
 
+    kind: Kind = "frame"
     version = "1"
     weights = ()
     higher_is_better = True
@@ -93,7 +96,7 @@ class SSIM:
     def __call__(self, pair: Pair) -> np.ndarray:
         return np.array([ssim_of(moments, self.shifted) for moments in pair.moments])
 
-    def forms(self, values: np.ndarray, middle: int) -> dict[str, float]:
+    def forms(self, values: np.ndarray, middle: int | None) -> dict[str, float]:
         return middle_and_mean(values, middle)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,25 +11,57 @@ from mardini.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from eval.datasets.base import Dataset
+    from eval.protocols import Protocol, TaskName
     from eval.systems.base import System
 
-SYSTEMS: dict[str, str] = {
-    "repeat": "the nearest given frame",
-    "blend": "linear cross-fade of the two neighbouring given frames",
-    "flow": "OpenCV DIS optical flow both ways, occlusion-aware warp and blend",
-    "minterpolate": "FFmpeg's motion-compensated interpolation filter, through PyAV",
-    "mardini": "the MarDini model: the shipped checkpoint, or --checkpoint PATH",
+ALL: tuple[TaskName, ...] = ("interpolation", "i2v", "expansion")
+
+
+@dataclass(frozen=True)
+class SystemInfo:
+    """What can be said of a system without loading it.
+
+    Attributes:
+        line: what it is, in one line.
+        usual: tasks in which it is scored when the user names no systems; it may be named in any task it can do.
+    """
+
+    line: str
+    usual: tuple[TaskName, ...]
+
+
+SYSTEMS: dict[str, SystemInfo] = {
+    "repeat": SystemInfo("the nearest given frame", ALL),
+    "blend": SystemInfo("linear cross-fade of the two neighbouring given frames", ("interpolation",)),
+    "flow": SystemInfo(
+        "OpenCV DIS optical flow both ways, occlusion-aware warp and blend; the last motion goes on after the end",
+        ("interpolation", "expansion"),
+    ),
+    "minterpolate": SystemInfo(
+        "FFmpeg's motion-compensated interpolation filter, through PyAV", ("interpolation",)
+    ),
+    "mardini": SystemInfo("the MarDini model: the shipped checkpoint, or --checkpoint PATH", ALL),
 }
 
 
-def default_systems(dataset: Dataset) -> list[str]:
+def default_systems(dataset: Dataset, protocol: Protocol) -> list[str]:
     """Names scored when the user does not say: methods that come with the dataset, then all of our own."""
-    return [*dataset.methods, *SYSTEMS]
+    return [
+        *dataset_methods(dataset, protocol),
+        *(name for name, info in SYSTEMS.items() if protocol.task in info.usual),
+    ]
+
+
+def dataset_methods(dataset: Dataset, protocol: Protocol) -> list[str]:
+    """Methods whose results come with the dataset: they interpolate between the first and the last frame."""
+    between = protocol.task == "interpolation" and protocol.given == (0, protocol.frames - 1)
+    return dataset.methods if between else []
 
 
 def build_systems(
     names: Sequence[str] | None,
     dataset: Dataset,
+    protocol: Protocol,
     *,
     predictions: Sequence[str] = (),
     checkpoint: Path | None = None,
@@ -42,6 +75,7 @@ def build_systems(
         names: of ``SYSTEMS`` or of the dataset's methods; ``None``: ``default_systems``. May be empty when
             ``predictions`` are given.
         dataset: what will be scored.
+        protocol: the task.
         predictions: ``DIR`` or ``NAME=DIR`` each.
         checkpoint: of the ``mardini`` system.
         steps: diffusion steps of the ``mardini`` system.
@@ -55,23 +89,23 @@ def build_systems(
     from eval.systems.mardini import Mardini
     from eval.systems.predictions import DatasetMethod, Predictions, parse
 
-    if names is None:
-        names = default_systems(dataset)
-    makers = {
+    methods = dataset_methods(dataset, protocol)
+    names = default_systems(dataset, protocol) if names is None else names
+    makers: dict[str, Callable[[], System]] = {
         "repeat": baselines.Repeat,
         "blend": baselines.Blend,
         "flow": baselines.Flow,
         "minterpolate": baselines.Minterpolate,
-        "mardini": lambda: Mardini(checkpoint, steps, device),
+        "mardini": lambda: Mardini(checkpoint, steps, device, protocol.task),
     }
     systems: list[System] = []
     for name in names:
-        if name in dataset.methods:
+        if name in methods:
             systems.append(DatasetMethod(name, dataset))
         elif name in makers:
             systems.append(makers[name]())
         else:
-            raise unknown("system", name, [*makers, *dataset.methods])
+            raise unknown("system", name, [*makers, *methods])
     clip_ids = [clip.id for clip in dataset.clips]
     for text in predictions:
         name, folder = parse(text)
@@ -82,5 +116,5 @@ def build_systems(
     if twice := sorted({variant for variant in variants if variants.count(variant) > 1}):
         raise UserError(f"system '{twice[0]}' is asked for twice: give each a name of its own")
     if not systems:
-        raise UserError(f"no system to score: choose from {', '.join([*makers, *dataset.methods])}")
+        raise UserError(f"no system to score: choose from {', '.join([*makers, *methods])}")
     return systems

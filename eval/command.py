@@ -1,0 +1,179 @@
+"""What the commands of all tasks share: options, the steps of a run, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mardini.errors import UserError
+
+if TYPE_CHECKING:
+    from eval.datasets.base import Dataset
+    from eval.metrics.collection import MetricSet
+    from eval.protocols import TaskName
+    from eval.runner import Run
+
+
+def parser(prog: str, description: str, *, given: bool = False) -> argparse.ArgumentParser:
+    """The command line of a task; a frozen, small set of options. ``given``: with the option of that name."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--dataset", default="synthetic", help="what to score on (default: synthetic)")
+    add("--data-root", type=Path, metavar="DIR", help="folder that holds the dataset")
+    add("--systems", type=names, metavar="A,B", help="default: all, and what comes with the dataset")
+    add("--metrics", type=names, metavar="A,B", help="default: those of the task; see python -m eval list")
+    add("--features", help="detectors: pretrained or random (default: the protocol's)")
+    add("--weights-dir", type=Path, metavar="DIR", help="folder with detector weights")
+    add(
+        "--predictions",
+        action="append",
+        default=[],
+        metavar="[NAME=]DIR",
+        help="score a folder of frames, one entry per clip id; repeatable; alone, no other system is run",
+    )
+    add("--checkpoint", type=Path, metavar="DIR", help="of system mardini (default: the shipped one)")
+    add("--steps", type=int, metavar="N", help="diffusion steps of system mardini (default: 25)")
+    if given:
+        add("--given", type=places, metavar="I,J", help="given frames, from 0 (default: first and last)")
+    add("--frames", type=int, metavar="N", help="frames of a clip (default: the dataset's, mostly 9)")
+    add("--limit", type=int, metavar="N", help="score N clips only")
+    add("--seed", type=int, default=0, metavar="N", help="of generated data and of systems (default: 0)")
+    add(
+        "--batch-size",
+        type=int,
+        default=4,
+        metavar="N",
+        help="clips at a time (default: 4); changes no score",
+    )
+    add("--device", default="cpu", help="where networks run: cpu, cuda, cuda:1 (default: cpu)")
+    add("--output", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    add("--force", action="store_true", help="do all again, whatever is there")
+    return parser
+
+
+def names(text: str) -> list[str]:
+    """``a,b`` as a list."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def places(text: str) -> tuple[int, ...]:
+    """``0,4,8`` as frame indices."""
+    try:
+        return tuple(int(part) for part in names(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of frame numbers such as 0,4,8") from None
+
+
+def run_task(task: TaskName, options: argparse.Namespace) -> int:
+    """Check the options, score, print; the exit status."""
+    check(options)
+    from eval.datasets import load_dataset
+    from eval.metrics import build_metrics
+    from eval.protocols import protocol_for
+    from eval.runner import Run
+    from eval.systems import build_systems
+
+    given = getattr(options, "given", None)
+    protocol = protocol_for(task, options.dataset, frames=options.frames, given=given)
+    metrics = build_metrics(
+        options.metrics,
+        options.features or protocol.features,
+        options.weights_dir,
+        options.device,
+        frames=protocol.frames,
+        size=protocol.size,
+        truth=protocol.truth,
+        middle=protocol.middle is not None,
+    )
+    dataset = load_dataset(
+        options.dataset,
+        data_root=options.data_root,
+        limit=options.limit,
+        seed=options.seed,
+        frames=options.frames,
+    )
+    metrics = enough_clips(metrics, dataset, named=options.metrics is not None)
+    systems = build_systems(
+        [] if options.systems is None and options.predictions else options.systems,
+        dataset,
+        protocol,
+        predictions=options.predictions,
+        checkpoint=options.checkpoint,
+        steps=options.steps,
+        device=options.device,
+        limited=options.limit is not None,
+    )
+    for option in ("checkpoint", "steps"):
+        if getattr(options, option) is not None and all(system.name != "mardini" for system in systems):
+            raise UserError(f"--{option} is for system 'mardini', which is not scored: add it to --systems")
+    for notice in [*dataset.notices, *(n for system in systems for n in getattr(system, "notices", ()))]:
+        print(f"note: {notice}", flush=True)
+    run = Run(
+        dataset,
+        protocol,
+        systems,
+        metrics,
+        options.output,
+        limit=options.limit,
+        seed=options.seed,
+        batch_size=options.batch_size,
+        device=options.device,
+        force=options.force,
+        notify=lambda sentence: print(f"note: {sentence}", flush=True),
+    )
+    show(run.execute(), metrics, run)
+    return 0
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse numbers that make no sense."""
+    for name in ("limit", "batch_size", "steps"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} {value}: give at least 1")
+    if options.seed < 0:
+        raise UserError(f"--seed {options.seed}: give 0 or more")
+
+
+def enough_clips(metrics: MetricSet, dataset: Dataset, named: bool) -> MetricSet:
+    """Without the set metrics that need more clips than there are; refused where they were asked for."""
+    from eval.metrics import Missing
+    from eval.metrics.collection import MetricSet
+
+    kept, missing = [], list(metrics.missing)
+    for metric in metrics.metrics:
+        least = getattr(metric, "min_clips", 1)
+        if len(dataset.clips) >= least:
+            kept.append(metric)
+            continue
+        count = len(dataset.clips)
+        sentence = f"{metric.name} needs at least {least} clips, but there are {count}: score more clips"
+        if named:
+            raise UserError(f"{sentence}, or leave it out of --metrics")
+        columns = tuple(metric.name + suffix for suffix in metrics.suffixes(metric))
+        missing.append(Missing(metric.name, columns, sentence))
+    same = missing == metrics.missing
+    return metrics if same else MetricSet(kept, missing, with_middle=metrics.with_middle)
+
+
+def show(records: Sequence[Mapping[str, Any]], metrics: MetricSet, run: Run) -> None:
+    """Print the tables, what they mean, and where the records are."""
+    from eval.table import notes, tables
+
+    columns = [column.name for column in metrics.columns]
+    absent = [name for missing in metrics.missing for name in missing.columns]
+    print(f"\n{records[0]['protocol']} on {records[0]['dataset']['name']}\n")
+    print(tables(records, columns, absent))
+    print()
+    for note in [*notes(records, columns), *(missing.sentence for missing in metrics.missing)]:
+        print(note)
+    print("\nrecords:")
+    for system in run.systems:
+        print(f"  {run.folder / system.variant / 'record.json'}")
