@@ -40,6 +40,7 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
     )
     add("--checkpoint", type=Path, metavar="DIR", help="of system mardini (default: the shipped one)")
     add("--steps", type=int, metavar="N", help="diffusion steps of system mardini (default: 25)")
+    add("--guidance", type=float, metavar="X", help="of system mardini: 1 is none, 0 leaves the plan out")
     if given:
         add("--given", type=places, metavar="I,J", help="given frames, from 0 (default: first and last)")
     add("--frames", type=int, metavar="N", help="frames of a clip (default: the dataset's, mostly 9)")
@@ -111,10 +112,11 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
         predictions=options.predictions,
         checkpoint=options.checkpoint,
         steps=options.steps,
+        guidance=options.guidance,
         device=device,
         limited=options.limit is not None,
     )
-    for option in ("checkpoint", "steps"):
+    for option in ("checkpoint", "steps", "guidance"):
         if getattr(options, option) is not None and all(system.name != "mardini" for system in systems):
             raise UserError(f"--{option} is for system 'mardini', which is not scored: add it to --systems")
     if options.against is not None and options.against not in {system.variant for system in systems}:
@@ -168,6 +170,8 @@ def check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: give at least 1")
+    if options.guidance is not None and not 0 <= options.guidance < float("inf"):
+        raise UserError(f"--guidance {options.guidance}: give 0 or more")
     if options.seed < 0:
         raise UserError(f"--seed {options.seed}: give 0 or more")
 

@@ -9,6 +9,7 @@
         <system>/features/<clip>.npz         of the generated clips
         _reference/clips.jsonl               hashes of the real clips' pixels
         _reference/features/<clip>.npz       of the real clips
+        _reference/predictions/<clip>.npz    the clips themselves, where they are generated
 
 Every row, prediction and feature array carries the hash of what it was computed from (its *key*); what
 carries another key is stale and is computed again.

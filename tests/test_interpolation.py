@@ -348,6 +348,8 @@ def test_wrong_predictions_are_refused_before_anything_is_scored(
         (["--batch-size", "0"], "--batch-size 0: give at least 1"),
         (["--seed", "-1"], "--seed -1: give 0 or more"),
         (["--steps", "4"], "--steps is for system 'mardini'"),
+        (["--guidance", "0"], "--guidance is for system 'mardini'"),
+        (["--guidance", "nan"], "--guidance nan: give 0 or more"),
         (["--checkpoint", "x"], "--checkpoint is for system 'mardini'"),
         (["--predictions", "flow=x"], "'flow' is a built-in system"),
         (["--metrics", "fid", "--features", "random", "--limit", "1"], "fid_random needs at least 2 clips"),
@@ -405,8 +407,24 @@ def test_options_are_frozen() -> None:
         "--weights-dir",
         "--predictions",
     }
-    how = {"--checkpoint", "--steps", "--given", "--frames", "--limit", "--seed", "--batch-size", "--device"}
-    assert options == what | how | {"-h", "--help", "--against", "--shard", "--output", "--force"}
+    how = {
+        "--checkpoint",
+        "--steps",
+        "--guidance",
+        "--given",
+        "--frames",
+        "--limit",
+        "--seed",
+        "--batch-size",
+    }
+    assert options == what | how | {"--device"} | {
+        "-h",
+        "--help",
+        "--against",
+        "--shard",
+        "--output",
+        "--force",
+    }
     defaults = vars(parser("prog", "", given=True).parse_args([]))
     assert {name: value for name, value in defaults.items() if value not in (None, [])} == {
         "dataset": "synthetic",
@@ -458,6 +476,21 @@ def test_vidim_agrees_with_scikit_image(shared: Path, tmp_path: Path) -> None:
                 a, b = (frame / 255 * scale - shift for frame in (true, made))
                 expected = structural_similarity(a, b, data_range=span, full=True, **window)[1]
                 assert scores[name] == pytest.approx(expected[5:-5, 5:-5].mean(), abs=1e-4)
+
+
+def test_generated_clips_are_kept_beside_the_results_and_others_are_not(run, tmp_path: Path) -> None:
+    words = ["--systems", "repeat", "--metrics", "psnr", "--limit", "2", "--output", str(tmp_path / "drawn")]
+    assert main(words) == 0
+    (folder,) = (tmp_path / "drawn" / "interpolation").iterdir()
+    rows = [json.loads(line) for line in (folder / "_reference" / "clips.jsonl").read_text().splitlines()]
+    assert [row["clip"] for row in rows] == ["synth/00000", "synth/00001"]
+    for row in rows:
+        with np.load(folder / "_reference" / "predictions" / f"{row['clip']}.npz") as kept:
+            assert kept["key"] == row["pixels"]
+            assert np.array_equal(
+                kept["frames"], make_clip(10_000_000 + int(row["clip"][-5:]), size=(128, 128))
+            )
+    assert not list(run("--systems", "repeat").rglob("_reference/predictions"))
 
 
 def test_names_of_a_list() -> None:

@@ -66,6 +66,7 @@ def build_systems(
     predictions: Sequence[str] = (),
     checkpoint: Path | None = None,
     steps: int | None = None,
+    guidance: float | None = None,
     device: str = "cpu",
     limited: bool = False,
 ) -> list[System]:
@@ -78,7 +79,7 @@ def build_systems(
         protocol: the task.
         predictions: ``DIR`` or ``NAME=DIR`` each.
         checkpoint: of the ``mardini`` system.
-        steps: diffusion steps of the ``mardini`` system.
+        steps, guidance: diffusion steps of the ``mardini`` system, and its guidance on the plan.
         device: where models run.
         limited: the dataset is cut by ``--limit``.
 
@@ -96,7 +97,7 @@ def build_systems(
         "blend": baselines.Blend,
         "flow": baselines.Flow,
         "minterpolate": baselines.Minterpolate,
-        "mardini": lambda: Mardini(checkpoint, steps, device, protocol.task),
+        "mardini": lambda: Mardini(checkpoint, steps, device, protocol.task, guidance=guidance),
     }
     systems: list[System] = []
     for name in names:
