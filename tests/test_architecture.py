@@ -51,7 +51,7 @@ def test_nothing_shadows_the_builtin_eval() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["eval", "eval.interpolation", "mardini.train", "mardini.generate", "benchmarks"]
+    "module", ["eval", "eval.interpolation", "mardini.train", "mardini.generate", "benchmarks", "reports"]
 )
 def test_help_needs_no_torch(module: str) -> None:
     code = (
