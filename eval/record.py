@@ -114,6 +114,7 @@ def assemble(
             "expected": dataset.expected,
             "limit": limit,
             "fps": dataset.fps,
+            "details": dict(dataset.details),
         },
         "seed": seed,
         "key": key,
