@@ -197,22 +197,19 @@ def show(
     records: Sequence[Mapping[str, Any]], metrics: MetricSet, run: Run, against: str | None = None
 ) -> None:
     """Print the tables, what they mean, and where the records are."""
-    from eval.comparison import compare
+    from eval.comparison import compare, compare_with_best
     from eval.results import Store
-    from eval.table import best, differences, notes, printed, tables
+    from eval.table import differences, notes, printed, tables
 
     columns = [column.name for column in metrics.columns]
     absent = [name for missing in metrics.missing for name in missing.columns]
     print(f"\n{records[0]['protocol']} on {records[0]['dataset']['name']}\n")
     rows = {record["variant"]: Store(run.folder / record["variant"]).rows for record in records}
-    shown = [name for name in printed(columns) if len(records) > 1]
-    leaders = {
-        name: next((v for v in rows if v in best(records, name)), records[0]["variant"]) for name in shown
-    }
-    print(tables(records, columns, absent, compare(records, shown, rows, leaders)))
+    shown = printed(columns)
+    print(tables(records, columns, absent, compare_with_best(records, shown, rows)))
     if against is None and len(records) == 2:
         against = records[0]["variant"]
-    if against is not None and shown:
+    if against is not None and len(records) > 1:
         found = compare(records, shown, rows, dict.fromkeys(shown, against))
         print(f"\n{differences(records, shown, found, against)}")
     print()
