@@ -51,7 +51,16 @@ def test_nothing_shadows_the_builtin_eval() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["eval", "eval.interpolation", "eval.check", "mardini.train", "mardini.generate", "benchmarks"]
+    "module",
+    [
+        "eval",
+        "eval.interpolation",
+        "eval.check",
+        "eval.vbench",
+        "mardini.train",
+        "mardini.generate",
+        "benchmarks",
+    ],
 )
 def test_help_needs_no_torch(module: str) -> None:
     code = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import threading
 import zipfile
 from functools import partial
@@ -18,6 +19,7 @@ import pytest
 from eval.datasets import DATASETS, load_dataset, ucf101, ucf101_download
 from eval.datasets.archives import Archive
 from eval.datasets.ucf101 import CERTAIN, LIKELY, VIDEOS, clip_ids, list_hash
+from eval.interpolation import main
 from mardini.errors import UserError
 
 LONGEST = 9 * max(VIDEOS.values())
@@ -206,3 +208,26 @@ def test_damaged_frames_are_named_when_decoded(tmp_path: Path, video: Path) -> N
     assert clip.id.endswith("/00153")
     with pytest.raises(UserError, match="cannot be decoded beyond frame 155"):
         ucf101._cut(lambda file: np.zeros((155, 4, 4, 3), np.uint8), video, 153, 9)
+
+
+def test_the_command_records_the_list(
+    tmp_path: Path, video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = flat(tmp_path / "UCF101", video, ["TaiChi_g01_c04"])
+    words = [
+        "--dataset",
+        "ucf101",
+        "--data-root",
+        str(root),
+        "--limit",
+        "2",
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    assert main([*words, "--metrics", "psnr", "--systems", "blend"]) == 0
+    assert f"note: UCF101-7 is a frozen list of 400 clips, SHA-256 {list_hash()}" in capsys.readouterr().out
+    (path,) = (tmp_path / "out").rglob("record.json")
+    record = json.loads(path.read_text())
+    assert record["protocol"] == "ucf101-7/v1" and record["frames"]["size"] == [256, 256]
+    assert record["dataset"]["details"] == {"clip_list_sha256": list_hash(), "certain_clips": 324}
+    assert record["dataset"]["fps"] == 25 and record["dataset"]["expected"] == 400

@@ -1,9 +1,10 @@
 """Dimensions of VBench-I2V (Huang et al. 2024, arXiv:2411.13503) that can be computed here, by VBench's formulas.
 
 Each scores a whole clip, given frame included, from 0 to 1. They follow Vchitect/VBench 0.1.5 step by step, and agreed
-with its functions within 1e-5 on the same frames and networks; VBench itself reads H.264 files. Two differences remain, and stand in every record: the given frame is
-the picture at the protocol's size, not the file of the suite, and it is exact, so its likeness to itself is 1; networks
-run in float32, where VBench runs CLIP in half precision on a GPU.
+with its functions within 1e-5 on the same frames and networks; VBench itself reads H.264 files. Two differences
+remain, and stand in every record: the given frame is the picture at the protocol's size, not the file of the suite,
+and it is exact, so its likeness to itself is 1; networks run in float32, where VBench runs CLIP in half precision on
+a GPU.
 
 VBench averages some dimensions over a part of its pictures only; records average over all clips they hold.
 ``python -m eval.vbench`` makes VBench's averages, and gets what cannot be computed here from VBench itself:
