@@ -69,10 +69,19 @@ def image_size(path: Path) -> tuple[int, int] | None:
     """(height, width) that ``read_image`` gives, from the header alone; ``None`` where it cannot be read."""
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(0x0112, 1) > 4  # EXIF orientation: turned by a quarter
-            return (image.width, image.height) if turned else (image.height, image.width)
+            return upright_size(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """(height, width) of an opened image once it is turned upright, without decoding it."""
+    if (
+        image.format == "PNG" and "exif" not in image.info
+    ):  # Pillow would decode all to look behind the pixels
+        return image.height, image.width
+    turned = image.getexif().get(0x0112, 1) > 4  # EXIF orientation: by a quarter
+    return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def read_video(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:

@@ -17,11 +17,11 @@ from mardini.video import (
     VIDEO_SUFFIXES,
     deeper_than_8_bits,
     image_files,
-    image_size,
     probe_video,
     read_clip,
     read_image,
     read_video,
+    upright_size,
 )
 
 LOSSLESS_CODECS = frozenset({"ffv1", "png", "apng", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "qtrle"})
@@ -76,10 +76,9 @@ def _of_images(files: list[Path]) -> Header:
         try:
             with Image.open(file) as image:
                 mode, kind, deep = image.mode, image.format, deeper_than_8_bits(image)
+                sizes.add(upright_size(image))
         except UNREADABLE as error:
             raise UserError(f"cannot read {file}: {error}") from error
-        if size := image_size(file):
-            sizes.add(size)
         if deep or mode.startswith("I") or mode == "F":
             header.remarks.setdefault("depth", f"has {file.name} of mode {mode}, 16 bits or more")
         if kind in ("JPEG", "MPO") or (kind == "WEBP" and not _lossless_webp(file)):
