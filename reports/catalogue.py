@@ -113,7 +113,10 @@ def sharper(group: Group | None, kept: Path, command: str) -> Figure:
     if group is None:
         return Figure(name, sharpness.TITLE, [], no_draw, (COLUMN, 2), command, frames=False)
     frames = Frames(group)
-    here = bool(frames.truth) and all(frames.made(variant) for variant in group.records)
+    clips = (
+        [row["clip"] for row in group.rows(sharpness.BLURRED)] if sharpness.BLURRED in group.records else []
+    )
+    here = bool(clips) and frames.have(list(group.records), clips)
     rows = sharpness.rows(group, frames) if here else still_true(kept / f"{name}.csv", group)
     draw = functools.partial(sharpness.draw, frames=frames)
     return Figure(name, sharpness.TITLE, rows, draw, sharpness.size(rows), command, frames=here)

@@ -81,6 +81,11 @@ class Group:
                 words.append(f"--predictions {variant}=DIR")
         return " ".join([*words, "--output benchmarks/results"])
 
+    @functools.cached_property
+    def complete(self) -> bool:
+        """Whether the per-clip rows of every system were kept."""
+        return all(self.rows(variant) for variant in self.records)
+
     def origin(self, variant: str, metric: str) -> str:
         """Where a number is from: path of a record below the results, ``#`` and the name in it."""
         return f"{self.path}/{variant}/record.json#{metric}"

@@ -281,6 +281,24 @@ def test_failures_of_a_benchmark_say_so_in_a_word() -> None:
         assert table.blocks[-1].rows[0].cells[0].word == word
 
 
+def test_scores_of_vbench_are_read(tmp_path: Path) -> None:
+    """As ``python -m eval.vbench read --output`` writes them."""
+    from eval.vbench_scores import DIMENSIONS
+    from eval.vbench_scores import table_5 as scores_of
+
+    made = scores_of({name: 0.9 for name in DIMENSIONS if name != "motion_smoothness"})
+    columns = {name: {"value": score.value, "missing": list(score.missing)} for name, score in made.items()}
+    path = tmp_path / "vbench" / "mardini" / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"variant": "mardini", "resolution": "512x512", "columns": columns}))
+    (_, ours) = paper_tables([tmp_path])[3].blocks
+    (row,) = ours.rows
+    assert row.labels == ("mardini", "512×512", "no")
+    values = dict(zip([column.name for column in ours.columns], row.cells, strict=True))
+    assert values["I2V-Subj"].value == pytest.approx(90) and values["VBench Avg."] == MISSING
+    assert values["I2V-Subj"].origin == ("vbench/mardini/record.json#i2v_subject",)
+
+
 def test_our_rows_are_those_of_the_records_and_never_in_a_reported_block() -> None:
     tables = {table.name: table for table in [*paper_tables([RESULTS]), *own_tables([RESULTS])]}
     record = json.loads((RESULTS / "interpolation/synthetic-7-v1/flow/record.json").read_text())

@@ -293,7 +293,9 @@ def test_the_sharper_frame_that_scores_worse_is_found() -> None:
         name: [{**row, "scores": {"ssim_vidim_mid": value}}] for name, value in ssim.items()
     }
     first = {"frames": {"middle": 4, "generated": list(range(1, 8))}}
-    group: Any = SimpleNamespace(first=first, records=dict.fromkeys(made, first), rows=rows_of.__getitem__)
+    group: Any = SimpleNamespace(
+        first=first, records=dict.fromkeys(made, first), complete=True, rows=rows_of.__getitem__
+    )
     frames: Any = SimpleNamespace(truth={"a": truth}, made=lambda name: {"a": made[name]})
     rows = sharpness.rows(group, frames)
     assert [row["system"] for row in rows] == ["truth", "blend", "flow"]

@@ -22,11 +22,10 @@ def rows(group: Group) -> list[dict[str, Any]]:
     """A pair of lines a clip: given frames, all systems, the truth; and below, differences."""
     middle, given = group.first["frames"]["middle"], group.first["frames"]["given"]
     clips = strips.ranked(group, SYSTEM, "ssim_vidim_mid")
-    if middle is None or len(clips) < len(PLACES):
+    if middle is None or len(clips) < len(PLACES) or not group.complete:
         return []
     names = [name for name in group.records if not name.startswith(HIDDEN)]
     scores = {name: {row["clip"]: row["scores"] for row in group.rows(name)} for name in names}
-    names = [name for name in names if scores[name].keys() >= set(clips)]
     found: list[dict[str, Any]] = []
     for number, (word, place) in enumerate(PLACES):
         clip = clips[len(clips) // 2 if place is None else place]

@@ -30,7 +30,12 @@ def rows(group: Group, frames: Frames | None) -> list[dict[str, Any]]:
     Sharpness is measured on frames, so the choice needs them; ``None``: they are not here.
     """
     middle = group.first["frames"]["middle"]
-    if frames is None or middle is None or BLURRED not in group.records or not frames.truth:
+    if (
+        frames is None
+        or middle is None
+        or BLURRED not in group.records
+        or not (group.complete and frames.truth)
+    ):
         return []
     made = {name: frames.made(name) for name in group.records}
     scores = {name: {row["clip"]: row["scores"] for row in group.rows(name)} for name in group.records}

@@ -24,7 +24,7 @@ def rows(group: Group) -> list[dict[str, Any]]:
     """Clip, system and score, clips by their mean over systems, from the per-clip rows beside the records."""
     found: dict[str, dict[str, float]] = {}
     name = next((name for name in METRICS if name in group.first["metrics"]), METRICS[0])
-    for variant in group.records:
+    for variant in group.records if group.complete else ():
         for clip in group.rows(variant):
             if name in clip["scores"]:
                 found.setdefault(clip["clip"], {})[variant] = clip["scores"][name]

@@ -58,7 +58,7 @@ def sets(groups: Sequence[Group]) -> list[tuple[dict[str, Any], list[Sheet]]]:
     """For every set of clips that may be shown: what the player is told of it, and its sheets."""
     found = []
     for group in groups:
-        if may_be_shown(group) and all(group.rows(variant) for variant in group.records):
+        if may_be_shown(group) and group.complete:
             found.append(of_group(group))
     return found
 

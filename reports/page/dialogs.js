@@ -29,7 +29,7 @@ function facts(pairs) {
 // Of the toolkit: metrics and a protocol. Of a benchmark: a cell with values.
 function told(path, name) {
   const record = whole(data.records[path]);
-  const entry = (record.metrics ?? record.values ?? {})[name] ?? {};
+  const entry = (record.metrics ?? record.values ?? record.columns ?? {})[name] ?? {};
   const metric = entry.metric ?? record.provenance?.metrics?.[name] ?? {};
   const place = record.environment ?? record.provenance ?? {};
   const title = element("h3", {}, element("code", {}, `${path}#${name}`));
@@ -39,6 +39,8 @@ function told(path, name) {
     ["interval by", entry.interval],
     ["n", entry.n],
     ["failed", record.error?.sentence],
+    ["lacks", entry.missing],
+    ["made of", record.dimensions],
     ["metric", metric.name && `${metric.name}, version ${metric.version}`],
     ["variant", metric.variant],
     ["weights", metric.weights && Object.keys(metric.weights).length ? metric.weights : undefined],
@@ -47,7 +49,7 @@ function told(path, name) {
     ["cell", record.cell],
     ["data", record.dataset ?? record.provenance?.dataset],
     ["system", record.described ?? record.provenance?.system],
-    ["seed", record.seed ?? record.provenance?.seed],
+    ["seed", record.seed ?? record.seeds ?? record.provenance?.seed],
     ["predictions", record.predictions_sha256 ?? record.provenance?.predictions_sha256],
     ["commit", place.commit],
     ["packages", place.packages],
