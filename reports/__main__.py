@@ -42,7 +42,11 @@ def main(argv: list[str] | None = None) -> int:
         return run(options.results or [RESULTS], options.out, options.check)
     except ReportError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        print(
+            f"error: cannot write {error.filename} ({error.strerror}): choose another --out", file=sys.stderr
+        )
+    return 2
 
 
 def run(results: list[Path], out: Path, check: bool) -> int:

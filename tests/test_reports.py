@@ -411,3 +411,8 @@ def test_mistakes_are_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (bad / "record.json").write_text("{")
     assert main(["--results", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "record.json cannot be read" in capsys.readouterr().err
+    (tmp_path / "a-file").write_text("")
+    (tmp_path / "empty").mkdir()
+    assert main(["--results", str(tmp_path / "empty"), "--out", str(tmp_path / "a-file")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: cannot write") and error.count("\n") == 1

@@ -159,7 +159,10 @@ def test_no_frame_of_another_data_set_is_ever_shown(dataset: str, tmp_path: Path
     assert sets(made.groups) == [] and data(made)["sheets"] == []
 
 
-def test_no_frame_of_another_data_set_is_ever_written(tmp_path: Path) -> None:
+def test_no_frame_of_another_data_set_is_ever_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.catalogue.losses", lambda results: [])  # they take most of the time
     make_group(tmp_path / "results", dataset="davis")
     build([tmp_path / "results"], tmp_path / "out", tell=lambda sentence: None)
     page = tmp_path / "out" / "report.html"
@@ -318,6 +321,26 @@ def test_the_page_stands_alone(report: Path) -> None:
     wanted = {origin for t in told["tables"] for b in t["blocks"] for r in b["rows"] for c in r["cells"]
               for origin in c.get("origin", ())}  # fmt: skip
     assert wanted and {origin.partition("#")[0] for origin in wanted} == set(told["records"])
+
+
+def test_text_stands_out_from_what_is_behind_it() -> None:
+    """WCAG 2's contrast of 4.5, in light and dark colours."""
+    style = (ROOT / "reports" / "page" / "style.css").read_text()
+
+    def light(code: str) -> float:
+        parts = [int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    blocks = re.findall(r":root[^{]*\{(.*?)\}", style, re.DOTALL)
+    themes = [dict(re.findall(r"--(\w+): (#\w{6});", block)) for block in blocks]
+    themes = [theme for theme in themes if theme]
+    assert len(themes) == 3 and themes[1] == themes[2]
+    for theme in themes:
+        for text in ("ink", "soft", "accent", "focus"):
+            for behind in ("page", "card", "band"):
+                a, b = sorted((light(theme[text]), light(theme[behind])))
+                assert (b + 0.05) / (a + 0.05) >= 4.5, (text, behind)
 
 
 class Browser:
