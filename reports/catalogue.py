@@ -212,7 +212,7 @@ def mask_layouts(cells: Sequence[Record]) -> list[Figure]:
 
 def by_machine(cells: Sequence[Record], make: Callable[[str, list[Record]], Figure]) -> list[Figure]:
     """One figure a machine; of none, one that is missing."""
-    machines = dict.fromkeys(record["machine"] for record in cells) or ["any"]
+    machines = dict.fromkeys(record["machine"] for record in cells) or ["any-machine"]
     return [
         make(machine, [record for record in cells if record["machine"] == machine]) for machine in machines
     ]
