@@ -199,12 +199,10 @@ def match(name: str, folder: Path, entries: Sequence[Path], clip_ids: Sequence[s
 
 
 def files_of(entry: Path) -> list[Path]:
-    """The files an entry is read from, sorted."""
-    from mardini.video import IMAGE_SUFFIXES
+    """The files an entry is read from, in the order of its frames."""
+    from mardini.video import image_files
 
-    if entry.is_file():
-        return [entry]
-    return sorted(file for file in entry.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    return [entry] if entry.is_file() else image_files(entry)
 
 
 def shape_of(entry: Path) -> tuple[int, int, int]:
