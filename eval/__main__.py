@@ -1,7 +1,7 @@
 """The toolkit's own pages: what there is to choose from, and which weights are on this machine.
 
 python -m eval list                       datasets, protocols, systems and metrics
-python -m eval weights                    detector weights: what is here, where the rest comes from
+python -m eval weights                    weight files: what is here, where the rest comes from
 python -m eval weights --fetch            fetch what is missing
 python -m eval table A/record.json B ...  records of several runs in one table, if they belong together
 python -m eval.interpolation --help       score frame-interpolation systems
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     )
     pages = parser.add_subparsers(dest="page", metavar="{list,weights,table}")
     pages.add_parser("list", help="datasets, protocols, systems and metrics")
-    weights = pages.add_parser("weights", help="detector weights on this machine", allow_abbrev=False)
+    weights = pages.add_parser("weights", help="weight files on this machine", allow_abbrev=False)
     weights.add_argument("--fetch", action="store_true", help="download what is missing")
     weights.add_argument("--weights-dir", type=Path, metavar="DIR", help="looked in first, fetched into")
     table = pages.add_parser("table", help="records of several runs in one table", allow_abbrev=False)
@@ -55,6 +55,7 @@ def show_names() -> int:
     from eval.metrics import FAMILIES, METRICS
     from eval.protocols import TASKS, protocol_for
     from eval.systems import SYSTEMS
+    from eval.systems.rivals import RIVALS, TAKES
 
     print("datasets (--dataset)")
     for info in DATASETS.values():
@@ -71,7 +72,11 @@ def show_names() -> int:
                 )
     print("\nsystems (--systems); datasets may bring more, --predictions adds your own")
     for name, system in SYSTEMS.items():
-        print(f"  {name:14} {system.line}")
+        if name not in RIVALS:
+            print(f"  {name:14} {system.line}")
+    print("\nrivals (--systems); scored only when named")
+    for name, rival in RIVALS.items():
+        print(f"  {name:14} {rival.line}; given {TAKES[rival.takes]}")
     print("\nmetrics (--metrics)")
     for name, members in FAMILIES.items():
         print(f"  {name:14} {' and '.join(members)}")
@@ -89,7 +94,7 @@ def show_weights(weights_dir: Path | None, fetch: bool) -> int:
     if fetch:
         failed = [found.sentence for found in fetch_all(None, weights_dir).values() if found.path is None]
     for row in rows(weights_dir):
-        print(f"{row['file']}  ({row['MB']} MB, for {row['metrics']})")
+        print(f"{row['file']}  ({row['MB']} MB, for {row['users']})")
         for field in ("here", "url", "sha256", "licence"):
             print(f"  {field:8} {row[field]}")
     for sentence in failed:
