@@ -37,7 +37,8 @@ class MetricSet:
         self.with_middle = with_middle
         self.columns = [column for metric in metrics for column in self._columns(metric)]
         self.missing = list(missing)
-        self.detectors = [m.detector + suffix for m in self.set_metrics for suffix in self.suffixes(m)]
+        keys = [m.detector + suffix for m in self.set_metrics for suffix in self.suffixes(m)]
+        self.detectors = list(dict.fromkeys(keys))
 
     def suffixes(self, metric: AnyMetric) -> tuple[str, ...]:
         """Those of a metric's suffixes that there are in this task."""
@@ -88,7 +89,8 @@ class MetricSet:
         """
         found: dict[str, np.ndarray] = {}
         for metric in self.set_metrics:
-            found |= metric.features(frames, targets, middle)
+            if metric.detector + metric.suffixes[-1] not in found:  # FID's features serve KID too
+                found |= metric.features(frames, targets, middle)
         return found
 
     def distances(
@@ -109,8 +111,6 @@ class MetricSet:
         Raises:
             UserError: fewer than two samples, or features that are not finite.
         """
-        from eval.metrics.frechet import frechet_estimate
-
         result: dict[str, Estimate] = {}
         for metric in self.set_metrics:
             for suffix in self.suffixes(metric):
@@ -119,8 +119,8 @@ class MetricSet:
                 if [len(rows) for rows in ours] != [len(rows) for rows in real]:
                     raise ValueError(f"{key}: generated and true clips do not pair up")
                 rows_of = [name for rows, name in zip(ours, sources, strict=True) for _ in range(len(rows))]
-                result[metric.name + suffix] = frechet_estimate(
-                    np.concatenate(ours), np.concatenate(real), rows_of, metric.distance
+                result[metric.name + suffix] = metric.estimate(
+                    np.concatenate(ours), np.concatenate(real), rows_of
                 )
         return result
 

@@ -1,0 +1,67 @@
+"""Cosines of CLIP's image features: does a clip stay the same scene, and the scene that was given.
+
+No truth is needed, so these serve image suites. A clip that stands still is perfect by both: read them beside a
+measure of motion.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eval.metrics.base import Kind, Video
+from mardini.errors import UserError
+
+if TYPE_CHECKING:
+    from eval.networks.clip import ClipImage
+
+
+class ClipSimilarity:
+    """Two columns from one pass of CLIP ViT-B/32 over all frames of a clip.
+
+    - ``clip_frames``: mean cosine of consecutive frames ("frame consistency", Esser et al. 2023, arXiv:2302.03011);
+    - ``clip_image``: mean cosine of every generated frame with every given one (image-to-video similarity).
+    """
+
+    kind: Kind = "video"
+    version = "1"
+    higher_is_better = True
+    decimals = 4
+    suffixes = ("_frames", "_image")
+    needs_reference = False
+    min_frames = 2
+
+    def __init__(self, weights: Path | None, device: str = "cpu") -> None:
+        self.file, self.device = weights, device
+        self.name = "clip" if weights else "clip_random"
+        self.weights = ("clip_vit_b_32",) if weights else ()
+        self.variant = {
+            "encoder": "CLIP ViT-B/32 image encoder, 512 features, float32",
+            "weights": "OpenAI" if weights else "seeded random",
+            "resize": "Pillow bicubic, shorter side 224, centre crop",
+            "frames": "consecutive frames of the whole clip",
+            "image": "generated frames with given frames, all pairs",
+        }
+
+    @cached_property
+    def network(self) -> ClipImage:
+        from eval.networks.clip import load_clip
+
+        return load_clip(self.file, self.device)
+
+    def __call__(self, video: Video) -> dict[str, float]:
+        given, targets = list(video.given), list(video.targets)
+        if len(video.frames) < 2 or not given or not targets:
+            raise UserError(
+                f"{self.name} compares frames with one another and with the given ones, but this clip has "
+                f"{len(video.frames)} frames of which {len(given)} are given: leave it out of --metrics"
+            )
+        features = self.network.features(video.frames).astype(np.float64)
+        consecutive = np.einsum("td,td->t", features[1:], features[:-1])
+        return {
+            "_frames": float(consecutive.mean()),
+            "_image": float((features[targets] @ features[given].T).mean()),
+        }
