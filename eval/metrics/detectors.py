@@ -110,7 +110,7 @@ class FID:
         return frechet.frechet_distance(a, b, ddof=self.ddof)
 
     def estimate(self, a: np.ndarray, b: np.ndarray, sources: Sequence[str]) -> Estimate:
-        return frechet.frechet_estimate(a, b, sources, self.distance)
+        return frechet.frechet_estimate(a, b, sources, ddof=self.ddof)
 
 
 class FVD:
@@ -167,4 +167,4 @@ class FVD:
         return frechet.frechet_distance(a, b, ddof=self.ddof)
 
     def estimate(self, a: np.ndarray, b: np.ndarray, sources: Sequence[str]) -> Estimate:
-        return frechet.frechet_estimate(a, b, sources, self.distance)
+        return frechet.frechet_estimate(a, b, sources, ddof=self.ddof)

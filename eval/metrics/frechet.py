@@ -15,7 +15,8 @@ All are real and symmetric by construction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.linalg
@@ -42,15 +43,16 @@ def frechet_distance(a: np.ndarray, b: np.ndarray, *, ddof: int = 1) -> float:
     Raises:
         UserError: fewer than two rows on a side, or features that are NaN or infinite.
     """
-    a, b = _checked(a), _checked(b)
     if a.shape[1] != b.shape[1]:
         raise UserError(different(a.shape[1], b.shape[1]))
+    if min(len(a), len(b)) < MINIMUM_ROWS:
+        raise UserError(too_few(min(len(a), len(b))))
+    if min(len(a), len(b)) > a.shape[1]:
+        return frechet_from_moments(Moments.of(a), Moments.of(b), ddof)
+    a, b = finite(a), finite(b)
     difference = a.mean(axis=0) - b.mean(axis=0)
     a, b = _centred(a, ddof), _centred(b, ddof)
-    if min(len(a), len(b)) <= a.shape[1]:
-        root = float(np.sum(scipy.linalg.svdvals(a @ b.T, check_finite=False)))
-    else:
-        root = _root_trace(a.T @ a, b.T @ b)
+    root = float(np.sum(scipy.linalg.svdvals(a @ b.T, check_finite=False)))
     return _assembled(difference, float(np.sum(a * a)), float(np.sum(b * b)), root)
 
 
@@ -72,28 +74,30 @@ def frechet_from_moments(a: Moments, b: Moments, ddof: int = 1) -> float:
 
 
 def frechet_estimate(
-    a: np.ndarray,
-    b: np.ndarray,
-    sources: Sequence[str],
-    distance: Callable[[np.ndarray, np.ndarray], float] = frechet_distance,
-    groups: int = 20,
+    a: np.ndarray, b: np.ndarray, sources: Sequence[str], *, ddof: int = 1, groups: int = 20
 ) -> Estimate:
-    """``distance`` of paired sets with a jackknife interval over source videos.
+    """``frechet_distance`` of paired sets with a jackknife interval over source videos.
 
     Row i of ``a`` (n, d) and of ``b`` (n, d) belong to the same clip, cut from video ``sources[i]``; each
-    replicate leaves a group of videos out on both sides. See ``eval.statistics.jackknife``.
+    replicate leaves a group of videos out on both sides. See ``eval.statistics.jackknife``. With more rows than
+    dimensions a replicate is the running sums of all rows without those of the group, so the features may lie in
+    files of any length.
     """
     if not len(a) == len(b) == len(sources):
         raise ValueError(f"rows do not pair up: {len(a)}, {len(b)} features and {len(sources)} sources")
-    a, b = _checked(a), _checked(b)
-    return jackknife(lambda kept: distance(a[kept], b[kept]), sources, groups=groups, minimum=MINIMUM_ROWS)
+    if len(a) < MINIMUM_ROWS:
+        raise UserError(too_few(len(a)))
+    if len(a) <= a.shape[1]:
+        a, b = finite(a), finite(b)
+        few = functools.partial(frechet_distance, ddof=ddof)
+        return jackknife(lambda kept: few(a[kept], b[kept]), sources, groups=groups, minimum=MINIMUM_ROWS)
+    whole = Moments.of(a), Moments.of(b)
 
+    def distance(kept: np.ndarray) -> float:
+        left = [all_ - Moments.of(x[~kept]) for all_, x in zip(whole, (a, b), strict=True)]
+        return frechet_from_moments(left[0], left[1], ddof)
 
-def _checked(features: np.ndarray) -> np.ndarray:
-    features = finite(features)
-    if len(features) < MINIMUM_ROWS:
-        raise UserError(too_few(len(features)))
-    return features
+    return jackknife(distance, sources, groups=groups, minimum=MINIMUM_ROWS)
 
 
 def _centred(features: np.ndarray, ddof: int) -> np.ndarray:

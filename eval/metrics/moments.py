@@ -16,6 +16,9 @@ import numpy as np
 from mardini.errors import UserError
 
 
+CHUNK = 4096  # rows that are converted to float64 at a time
+
+
 @dataclass
 class Moments:
     """Count, sum and sum of outer products of feature vectors of ``d`` dimensions.
@@ -37,7 +40,7 @@ class Moments:
 
     @classmethod
     def of(cls, features: np.ndarray) -> Moments:
-        """Of the rows of ``features`` (n, d)."""
+        """Of the rows of ``features`` (n, d), which may lie in a file (``numpy.memmap``)."""
         moments = cls.empty(np.shape(features)[1])
         moments.add(features)
         return moments
@@ -53,12 +56,13 @@ class Moments:
 
     def add(self, features: np.ndarray) -> None:
         """Take the rows of ``features`` (n, d) in. Raises ``UserError`` for NaN and infinity."""
-        rows = finite(features)
-        if rows.shape[1] != self.dimensions:
-            raise UserError(different(rows.shape[1], self.dimensions))
-        self.count += len(rows)
-        self.total += rows.sum(axis=0)
-        self.products += rows.T @ rows
+        if np.shape(features)[-1] != self.dimensions:
+            raise UserError(different(np.shape(features)[-1], self.dimensions))
+        for start in range(0, len(features), CHUNK):
+            rows = finite(features[start : start + CHUNK])
+            self.count += len(rows)
+            self.total += rows.sum(axis=0)
+            self.products += rows.T @ rows
 
     def covariance(self, ddof: int = 1) -> np.ndarray:
         """(d, d), dividing by ``count - ddof``. ``UserError`` for fewer than two vectors."""
