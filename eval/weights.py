@@ -126,11 +126,11 @@ WEIGHTS: dict[str, Weight] = {
                 "https://openaipublic.azureedge.net/clip/models/"
                 "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt",
             ),
-            "MIT (OpenAI); trained on images from the web",
+            "MIT (openai/CLIP)",
             ("clip",),
         ),
         Weight(
-            "raft_large",
+            "raft_large_skht",
             "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
             "ff5fadd56d26b40647388883af1547351ea17868b765c05b27231e72dd16a322",
             21,

@@ -141,7 +141,7 @@ METRICS: dict[str, Entry] = {
     "fvd_cdfvd": Entry("FVD, I3D mode of cd-fvd: VideoGPT's I3D, stretched, ddof 0", "i3d", _fvd("_cdfvd")),
     "clip": Entry("CLIP ViT-B/32: of consecutive frames, and with the given ones", "clip_vit_b_32", _clip),
     "warping_error": Entry("error of frames warped onto one another by DIS flow", None, _warping_error),
-    "warping_error_raft": Entry("the same by RAFT's flow", "raft_large", _warping_error_raft),
+    "warping_error_raft": Entry("the same by RAFT's flow", "raft_large_skht", _warping_error_raft),
     "temporal_flicker": Entry("likeness of consecutive frames (VBench's formula)", None, _temporal_flicker),
 }
 

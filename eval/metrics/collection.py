@@ -125,7 +125,6 @@ class MetricSet:
                 key = metric.detector + suffix
                 ours, real = features_pred[key], features_ref[key]
                 result[metric.name + suffix] = metric.estimate(ours, real, row_sources(sources, len(ours)))
-                )
         return result
 
     def floors(self, features_ref: Mapping[str, np.ndarray], sources: Sequence[str]) -> dict[str, Floor]:

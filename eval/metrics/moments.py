@@ -15,7 +15,6 @@ import numpy as np
 
 from mardini.errors import UserError
 
-
 CHUNK = 4096  # rows that are converted to float64 at a time
 
 

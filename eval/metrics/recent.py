@@ -33,29 +33,25 @@ class Recent:
         self, frames: np.ndarray, compute: Callable[[np.ndarray], Sequence[Tensor]]
     ) -> Sequence[Tensor]:
         """``compute(frames)``, or what it gave for the same frames a short while ago."""
-        key = hashlib.blake2b(np.ascontiguousarray(frames), digest_size=16)
+        key = hashlib.blake2b(np.ascontiguousarray(frames).data, digest_size=16)
         key.update(repr(frames.shape).encode())
-        name = key.digest()
+        name, mine = key.digest(), Future[Sequence["Tensor"]]()
         with self._lock:
-            known = self._kept.get(name)
-            if known is None:
-                future: Future[Sequence[Tensor]] = Future()
-                self._kept[name] = future, 0
-            else:
-                self._kept.move_to_end(name)
-        if known is not None:
-            return known[0].result()
+            future, _ = self._kept.setdefault(name, (mine, 0))
+            self._kept.move_to_end(name)
+        if future is not mine:
+            return future.result()
         try:
             result = compute(frames)
         except BaseException as error:
             with self._lock:
-                self._kept.pop(name, None)
-            future.set_exception(error)
+                del self._kept[name]
+            mine.set_exception(error)
             raise
-        future.set_result(result)
+        mine.set_result(result)
         size = sum(tensor.numel() * tensor.element_size() for tensor in result)
         with self._lock:
-            self._kept[name] = future, size
+            self._kept[name] = mine, size
             self.used += size
             self._shrink()
         return result

@@ -98,7 +98,7 @@ class RaftWarpingError(WarpingError):
         super().__init__()
         self.file, self.device = weights, device
         self.name = "warping_error_raft" + ("" if weights else "_random")
-        self.weights = ("raft_large",) if weights else ()
+        self.weights = ("raft_large_skht",) if weights else ()
         self.variant["flow"] = "RAFT-large (torchvision C_T_SKHT_V2), 12 updates, of the scored clip"
         self.variant["weights"] = "raft_large_C_T_SKHT_V2-ff5fadd5" if weights else "seeded random"
 

@@ -1,46 +1,69 @@
-"""CLIP's image encoder ViT-B/32 (Radford et al. 2021, arXiv:2103.00020).
+"""The picture side of CLIP (Radford et al. 2021, arXiv:2103.00020): ViT-B/32 and ViT-L/14.
 
-Parameter names are those of OpenAI's file ``ViT-B-32.pt`` without its leading ``visual.``. That file is a
-TorchScript program of which only the tensors are used; the text encoder is left out. The authors' package is not
-needed: it asks for parts of setuptools that are gone.
+Parameter names are those below ``visual.`` in OpenAI's files (MIT), which are TorchScript programs: after their hash
+matched, their weights are taken out and load strictly here; their program is not run.
 """
 
 from __future__ import annotations
 
+import math
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eval.networks.inference import full_precision
-from mardini.errors import UserError
+from eval.networks.initialize import randomize
+from mardini.errors import unknown
 
-SIZE, PATCH, WIDTH, LAYERS, HEADS, FEATURES = 224, 32, 768, 12, 12, 512
+SIZE = 224
 MEAN = (0.48145466, 0.4578275, 0.40821073)
-STD = (0.26862954, 0.26130258, 0.27577711)
+DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Widths and counts of one of CLIP's picture transformers."""
+
+    width: int
+    layers: int
+    heads: int
+    patch: int
+    features: int
+    size: int = SIZE
+
+
+SHAPES = {"ViT-B/32": Shape(768, 12, 12, 32, 512), "ViT-L/14": Shape(1024, 24, 16, 14, 768)}
 
 
 class QuickGELU(nn.Module):
-    """``x sigmoid(1.702 x)``, with which CLIP was trained."""
+    """CLIP's own approximation of GELU."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.sigmoid(1.702 * x)
 
 
-class Block(nn.Module):
-    """Transformer layer, normalised before attention and MLP."""
-
-    def __init__(self) -> None:
+class MLP(nn.Module):
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.attn = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
-        self.ln_1 = nn.LayerNorm(WIDTH)
-        self.mlp = nn.Sequential()
-        self.mlp.add_module("c_fc", nn.Linear(WIDTH, 4 * WIDTH))
-        self.mlp.add_module("gelu", QuickGELU())
-        self.mlp.add_module("c_proj", nn.Linear(4 * WIDTH, WIDTH))
-        self.ln_2 = nn.LayerNorm(WIDTH)
+        self.c_fc = nn.Linear(width, 4 * width)
+        self.gelu = QuickGELU()
+        self.c_proj = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c_proj(self.gelu(self.c_fc(x)))
+
+
+class Block(nn.Module):
+    """Pre-norm attention and MLP on (N, L, C)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.ln_1 = nn.LayerNorm(width)
+        self.mlp = MLP(width)
+        self.ln_2 = nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.ln_1(x)
@@ -48,98 +71,71 @@ class Block(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
-class ClipImage(nn.Module):
-    """From images (N, 3, 224, 224), normalised, to 512 features; compare them by their cosine."""
-
-    def __init__(self) -> None:
+class Transformer(nn.Module):
+    def __init__(self, width: int, layers: int, heads: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, WIDTH, PATCH, PATCH, bias=False)
-        self.class_embedding = nn.Parameter(torch.zeros(WIDTH))
-        self.positional_embedding = nn.Parameter(torch.zeros((SIZE // PATCH) ** 2 + 1, WIDTH))
-        self.ln_pre = nn.LayerNorm(WIDTH)
-        self.transformer = nn.Module()
-        self.transformer.resblocks = nn.Sequential(*(Block() for _ in range(LAYERS)))
-        self.ln_post = nn.LayerNorm(WIDTH)
-        self.proj = nn.Parameter(torch.zeros(WIDTH, FEATURES))
+        self.resblocks = nn.Sequential(*(Block(width, heads) for _ in range(layers)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, 224, 224) -> (N, 512)."""
-        patches = self.conv1(x).flatten(2).transpose(1, 2)  # (N, 49, 768)
-        first = self.class_embedding.expand(len(x), 1, WIDTH)
-        x = self.ln_pre(torch.cat([first, patches], dim=1) + self.positional_embedding)
-        x = self.transformer.resblocks(x)  # type: ignore[operator]
-        return self.ln_post(x[:, 0]) @ self.proj
-
-    @torch.inference_mode()
-    def features(self, frames: np.ndarray) -> np.ndarray:
-        """Unit features of ``uint8`` RGB frames (T, H, W, 3): float32 (T, 512)."""
-        device = self.proj.device
-        with full_precision(device):
-            return F.normalize(self(preprocess(frames).to(device)), dim=-1).float().cpu().numpy()
+        return self.resblocks(x)
 
 
-def preprocess(frames: np.ndarray) -> Tensor:
-    """``uint8`` (T, H, W, 3) -> float32 (T, 3, 224, 224), as the authors do it.
+class CLIPImage(nn.Module):
+    """From (N, 3, 224, 224), normalised by ``MEAN`` and ``DEVIATION``, to embeddings (N, features), not normalised."""
 
-    Pillow's bicubic of the shorter side to 224 (with antialiasing, in 8 bits), the middle square, then mean and
-    standard deviation of CLIP's training images.
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        width, scale = shape.width, shape.width**-0.5
+        self.conv1 = nn.Conv2d(3, width, shape.patch, shape.patch, bias=False)
+        self.class_embedding = nn.Parameter(scale * torch.zeros(width))
+        self.positional_embedding = nn.Parameter(torch.zeros((shape.size // shape.patch) ** 2 + 1, width))
+        self.ln_pre = nn.LayerNorm(width)
+        self.transformer = Transformer(width, shape.layers, shape.heads)
+        self.ln_post = nn.LayerNorm(width)
+        self.proj = nn.Parameter(torch.zeros(width, shape.features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.conv1(x).flatten(2).transpose(1, 2)
+        first = self.class_embedding.expand(len(x), 1, -1)
+        tokens = torch.cat([first, tokens], dim=1) + self.positional_embedding
+        return self.ln_post(self.transformer(self.ln_pre(tokens))[:, 0]) @ self.proj
+
+
+def load_clip(name: str, file: Path | None, device: str = "cpu") -> CLIPImage:
+    """``ViT-B/32`` or ``ViT-L/14`` in evaluation mode, in float32.
+
+    Args:
+        name: a key of ``SHAPES``.
+        file: OpenAI's verified weight file; ``None``: seeded random weights.
+        device: where to run.
+
+    Raises:
+        UserError: an unknown name.
     """
-    from PIL import Image
-
-    height, width = frames.shape[1:3]
-    short = min(height, width)
-    size = (SIZE * width // short, SIZE * height // short)
-    left, top = round((size[0] - SIZE) / 2), round((size[1] - SIZE) / 2)
-    squares = [
-        np.asarray(Image.fromarray(frame).resize(size, resample=Image.Resampling.BICUBIC))[
-            top : top + SIZE, left : left + SIZE
-        ]
-        for frame in frames
-    ]
-    x = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 255
-    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
-
-
-def load_clip(weights: Path | None, device: str = "cpu") -> ClipImage:
-    """The encoder in evaluation mode.
-
-    ``weights``: OpenAI's TorchScript file, whose hash the caller has checked: loading one runs code from the file.
-    ``None``: seeded random weights.
-    """
-    network = ClipImage()
-    if weights is None:
+    if name not in SHAPES:
+        raise unknown("CLIP model", name, SHAPES)
+    network = CLIPImage(SHAPES[name])
+    if file is None:
         randomize_clip(network)
     else:
-        load_image_encoder(network, torch.jit.load(str(weights), map_location="cpu").state_dict())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of TorchScript, which OpenAI's files are
+            state = torch.jit.load(file, map_location="cpu").state_dict()
+        visual = {
+            key.removeprefix("visual."): value.float()
+            for key, value in state.items()
+            if key.startswith("visual.")
+        }
+        network.load_state_dict(visual, strict=True)
     return network.eval().requires_grad_(False).to(device)
 
 
-def load_image_encoder(network: ClipImage, state: dict[str, Tensor]) -> None:
-    """Copy the image half of CLIP's ``state`` into ``network``, every tensor once, in float32.
-
-    Raises:
-        UserError: the file holds another encoder.
-    """
-    visual = {k.removeprefix("visual."): v.float() for k, v in state.items() if k.startswith("visual.")}
-    wanted = {name: value.shape for name, value in network.state_dict().items()}
-    if {name: value.shape for name, value in visual.items()} != wanted:
-        raise UserError(
-            f"the CLIP file holds {len(visual)} tensors of its image encoder that do not fit the {len(wanted)} of "
-            "ViT-B/32: fetch it again with python -m eval weights --fetch"
-        )
-    network.load_state_dict(visual, strict=True)
-
-
-def randomize_clip(network: ClipImage, seed: int = 0) -> None:
-    """Seeded normal weights that keep the scale of activations; layer norms stay the identity."""
-    random = np.random.default_rng(seed)
+def randomize_clip(network: CLIPImage, seed: int = 0) -> None:
+    """Seeded weights: He-normal layers, attention and projections of unit gain, positions as trained ones' size."""
+    randomize(network, seed)
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for name, value in network.named_parameters():
-            if value.ndim > 1 or name == "class_embedding":
-                fan_in = (
-                    WIDTH if name in ("proj", "class_embedding", "positional_embedding") else value[0].numel()
-                )
-                drawn = random.standard_normal(tuple(value.shape), dtype=np.float32) / np.float32(fan_in**0.5)
-                value.copy_(torch.from_numpy(drawn))
-            elif name.endswith("bias"):
-                value.zero_()
+        for name, parameter in network.named_parameters():
+            if name.endswith(("in_proj_weight", "proj", "class_embedding", "positional_embedding")):
+                gain = 1 / math.sqrt(parameter.shape[0] if name == "proj" else parameter.shape[-1])
+                parameter.copy_(gain * torch.randn(parameter.shape, generator=generator))

@@ -20,12 +20,12 @@ def fold_batch_norms(network: nn.Module) -> None:
     A pair is a module that holds one convolution and one batch norm, applied in that order.
     """
     for module in network.modules():
-        convs = [(n, m) for n, m in module.named_children() if isinstance(m, nn.Conv2d | nn.Conv3d)]
-        norms = [(n, m) for n, m in module.named_children() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm3d)]
+        convs = {n: m for n, m in module.named_children() if isinstance(m, nn.Conv2d | nn.Conv3d)}
+        norms = {n: m for n, m in module.named_children() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm3d)}
         if len(convs) == len(norms) == 1:
-            (conv_name, conv), (norm_name, norm) = *convs, *norms
-            setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
-            setattr(module, norm_name, nn.Identity())
+            (conv, norm) = (*convs, *norms)
+            setattr(module, conv, fuse_conv_bn_eval(convs[conv], norms[norm]))
+            setattr(module, norm, nn.Identity())
 
 
 def convolve(conv: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ class Vgg(nn.Module):
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        found, h = [x], (x - self.mean) / self.std
+        found, h = [x], (x - self.get_buffer("mean")) / self.get_buffer("std")
         for number, block in enumerate(BLOCKS):
             if number:
                 h = self._pool(h)
