@@ -66,10 +66,11 @@ def frechet_from_moments(a: Moments, b: Moments, ddof: int = 1) -> float:
     if a.dimensions != b.dimensions:
         raise UserError(different(a.dimensions, b.dimensions))
     first, second = a.covariance(ddof), b.covariance(ddof)
+    errors = a.rounding(ddof), b.rounding(ddof)
     if a.count <= a.dimensions or b.count <= b.dimensions:  # singular by their number of samples
-        root = float(np.sum(scipy.linalg.svdvals(_factor(first) @ _factor(second).T, check_finite=False)))
+        root = _root_trace_by_factors(first, second, errors)
     else:
-        root = _root_trace(first, second)
+        root = _root_trace(first, second, errors)
     return _assembled(a.mean - b.mean, float(np.trace(first)), float(np.trace(second)), root)
 
 
@@ -104,39 +105,44 @@ def _centred(features: np.ndarray, ddof: int) -> np.ndarray:
     return (features - features.mean(axis=0)) / np.sqrt(len(features) - ddof)
 
 
-def _root_trace(first: np.ndarray, second: np.ndarray) -> float:
-    """``tr (S1 S2)^(1/2)`` of two covariances (d, d): by Cholesky, where one is regular; else by their factors."""
-    for one, other in ((first, second), (second, first)):
+def _root_trace(first: np.ndarray, second: np.ndarray, errors: tuple[float, float] = (0.0, 0.0)) -> float:
+    """``tr (S1 S2)^(1/2)`` of covariances (d, d), by Cholesky, where one is regular; else by their factors.
+
+    ``errors``: how far rounding may have moved the eigenvalues of each.
+    """
+    for one, other, error in ((first, second, errors[1]), (second, first, errors[0])):
         try:
             lower = scipy.linalg.cholesky(one, lower=True, check_finite=False)
         except scipy.linalg.LinAlgError:
             continue
-        return _sum_of_roots(lower.T @ other @ lower)
-    return float(np.sum(scipy.linalg.svdvals(_factor(first) @ _factor(second).T, check_finite=False)))
+        values = scipy.linalg.eigvalsh(lower.T @ other @ lower, check_finite=False)
+        _check(values, error * float(np.trace(one)))
+        return float(np.sum(np.sqrt(np.maximum(values, 0))))
+    return _root_trace_by_factors(first, second, errors)
 
 
-def _factor(covariance: np.ndarray) -> np.ndarray:
-    """R (r, d) with R'R = ``covariance``, r its rank. Raises ``UserError`` for one that is not a covariance."""
+def _root_trace_by_factors(
+    first: np.ndarray, second: np.ndarray, errors: tuple[float, float] = (0.0, 0.0)
+) -> float:
+    product = _factor(first, errors[0]) @ _factor(second, errors[1]).T
+    return float(np.sum(scipy.linalg.svdvals(product, check_finite=False)))
+
+
+def _factor(covariance: np.ndarray, error: float = 0.0) -> np.ndarray:
+    """R (r, d) with R'R = ``covariance``, r its rank: eigenvalues within ``error`` of zero are taken as zero."""
     values, vectors = scipy.linalg.eigh(covariance, check_finite=False)
-    largest = max(float(values[-1]), 0.0)
-    least = len(values) * np.finfo(np.float64).eps * max(largest, float(np.abs(values).max()))
-    if values[0] < -ROUNDING * largest - least or (largest == 0 and np.any(covariance)):
-        raise UserError(
-            f"a covariance has a negative variance ({values[0]:.1e}): the sums are damaged, compute the features again"
-        )
-    kept = values > least
+    _check(values, error)
+    kept = values > max(error, len(values) * np.finfo(np.float64).eps * float(values[-1]))
     return np.sqrt(values[kept])[:, None] * vectors[:, kept].T
 
 
-def _sum_of_roots(symmetric: np.ndarray) -> float:
-    """Sum of the square roots of the eigenvalues of a positive semi-definite matrix, rounding below zero cut off."""
-    values = scipy.linalg.eigvalsh(symmetric, check_finite=False)
-    if values[0] < -ROUNDING * max(float(values[-1]), np.finfo(np.float64).tiny):
+def _check(values: np.ndarray, error: float) -> None:
+    """Raise ``UserError`` where the least of ascending eigenvalues is negative beyond rounding."""
+    if values[0] < -(ROUNDING * max(float(values[-1]), 0.0) + error):
         raise UserError(
-            f"a product of covariances has a negative eigenvalue ({values[0]:.1e}): the sums are damaged, compute "
-            "the features again"
+            f"a covariance has a negative variance ({values[0]:.1e}), so its sums are damaged: compute the features "
+            "again"
         )
-    return float(np.sum(np.sqrt(np.maximum(values, 0))))
 
 
 def _assembled(difference: np.ndarray, first: float, second: float, root: float) -> float:

@@ -70,6 +70,11 @@ class Moments:
         centred = self.products - np.outer(self.total, self.mean)
         return (centred + centred.T) / (2 * (self.count - ddof))
 
+    def rounding(self, ddof: int = 1) -> float:
+        """How far rounding may have moved the eigenvalues of ``covariance``; more where the mean is large."""
+        size = float(np.trace(self.products)) / (self.count - ddof)
+        return self.dimensions * np.finfo(np.float64).eps * size
+
     def __add__(self, other: Moments) -> Moments:
         self._check(other)
         return Moments(self.count + other.count, self.total + other.total, self.products + other.products)

@@ -120,11 +120,7 @@ class RaftWarpingError(WarpingError):
 
 def warping_error(frame: np.ndarray, after: np.ndarray, forward: np.ndarray, backward: np.ndarray) -> float:
     """Of a frame and the next, ``uint8`` (H, W, 3), with the flows between them (H, W, 2)."""
-    from eval.systems.flow import target
-
-    x, y = target(forward)
-    warped = cv2.remap(after.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    squared = np.square((warped - frame) / 255).mean(axis=2, dtype=np.float64)
+    squared = np.square((sample(after, forward) - frame) / 255).mean(axis=2)
     seen = visible(forward, backward)
     return float(squared[seen].mean() if seen.any() else squared.mean())
 
@@ -134,14 +130,35 @@ def visible(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
 
     There and back must end near the start, the pixel must stay in the image, and not lie on a motion boundary.
     """
-    from eval.systems.flow import visibility
-
-    along_x, along_y = np.zeros_like(forward), np.zeros_like(forward)
+    height, width = forward.shape[:2]
+    back = sample(backward, forward)
+    squared = np.square(forward, dtype=np.float64).sum(-1)
+    returns = np.square(forward + back).sum(-1) <= 0.01 * (squared + np.square(back).sum(-1)) + 0.5
+    y, x = np.mgrid[:height, :width]
+    x, y = x + forward[..., 0], y + forward[..., 1]
+    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    along_x, along_y = np.zeros((2, *forward.shape))
     along_x[:, :-1] = forward[:, 1:] - forward[:, :-1]
     along_y[:-1] = forward[1:] - forward[:-1]
-    gradient = np.square(along_x).sum(-1) + np.square(along_y).sum(-1)
-    boundary = gradient > 0.01 * np.square(forward).sum(-1) + 0.002
-    return (visibility(forward, backward) > 0) & ~boundary
+    boundary = np.square(along_x).sum(-1) + np.square(along_y).sum(-1) > 0.01 * squared + 0.002
+    return returns & inside & ~boundary
+
+
+def sample(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """``image`` (H, W, C) at each pixel + ``flow``, bilinear, the border repeated: float64 (H, W, C).
+
+    OpenCV's ``remap`` would round the places to 1/32 of a pixel.
+    """
+    height, width = image.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    x = np.clip(x + flow[..., 0], 0, width - 1)
+    y = np.clip(y + flow[..., 1], 0, height - 1)
+    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    share_x, share_y = (x - left)[..., None], (y - top)[..., None]
+    above = image[top, left] * (1 - share_x) + image[top, right] * share_x
+    below = image[bottom, left] * (1 - share_x) + image[bottom, right] * share_x
+    return above * (1 - share_y) + below * share_y
 
 
 def _enough(name: str, video: Video) -> None:
