@@ -3,12 +3,14 @@
 python -m eval list                       datasets, protocols, systems and metrics
 python -m eval weights                    detector weights: what is here, where the rest comes from
 python -m eval weights --fetch            fetch what is missing
+python -m eval calibrate                  all metrics against other implementations, into eval/README.md
 python -m eval.interpolation --help       score frame-interpolation systems
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +26,23 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    pages = parser.add_subparsers(dest="page", metavar="{list,weights}")
+    pages = parser.add_subparsers(dest="page", metavar="{list,weights,calibrate}")
     pages.add_parser("list", help="datasets, protocols, systems and metrics")
     weights = pages.add_parser("weights", help="detector weights on this machine", allow_abbrev=False)
     weights.add_argument("--fetch", action="store_true", help="download what is missing")
     weights.add_argument("--weights-dir", type=Path, metavar="DIR", help="looked in first, fetched into")
+    calibrate = pages.add_parser(
+        "calibrate", help="every metric against other implementations", allow_abbrev=False
+    )
+    calibrate.add_argument("--only", metavar="A,B", help="metrics to compare; nothing is written")
+    calibrate.add_argument(
+        "--real",
+        type=Path,
+        nargs="?",
+        const=Path(os.environ.get("MARDINI_SHARED", "")),
+        metavar="DIR",
+        help="on frames of DAVIS in DIR (default: MARDINI_SHARED); nothing is written",
+    )
     return parser
 
 
@@ -40,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return show_names()
     if options.page == "weights":
         return show_weights(options.weights_dir, options.fetch)
+    if options.page == "calibrate":
+        from eval.calibration.page import calibrate
+
+        return calibrate(options.only.split(",") if options.only else None, options.real)
     parser().print_help()
     return 0
 

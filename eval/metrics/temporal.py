@@ -137,7 +137,7 @@ def visible(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
     y, x = np.mgrid[:height, :width]
     x, y = x + forward[..., 0], y + forward[..., 1]
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-    along_x, along_y = np.zeros((2, *forward.shape))
+    along_x, along_y = np.zeros(forward.shape), np.zeros(forward.shape)
     along_x[:, :-1] = forward[:, 1:] - forward[:, :-1]
     along_y[:-1] = forward[1:] - forward[:-1]
     boundary = np.square(along_x).sum(-1) + np.square(along_y).sum(-1) > 0.01 * squared + 0.002
