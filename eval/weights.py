@@ -80,7 +80,7 @@ WEIGHTS: dict[str, Weight] = {
                 "weights-inception-2015-12-05-6726825d.pth",
             ),
             "Apache-2.0 (TensorFlow graph, ported by pytorch-fid)",
-            ("fid",),
+            ("fid", "fid_tf1", "fid_clean", "kid"),
         ),
         Weight(
             "i3d",
@@ -94,7 +94,7 @@ WEIGHTS: dict[str, Weight] = {
                 "https://drive.google.com/uc?export=download&id=1mQK8KD8G6UWRa5t87SRMm5PVXtlpneJT",
             ),
             "MIT (VideoGPT); trained by DeepMind on Kinetics-400",
-            ("fvd",),
+            ("fvd", "fvd_cdfvd"),
         ),
         Weight(
             "i3d_torchscript",
@@ -125,7 +125,7 @@ WEIGHTS: dict[str, Weight] = {
             553,
             (TORCH + "vgg16-397923af.pth",),
             "BSD-3-Clause (torchvision); trained on ImageNet",
-            ("lpips_vgg",),
+            ("lpips_vgg", "dists"),
         ),
         Weight(
             "squeezenet",
@@ -171,7 +171,7 @@ WEIGHTS: dict[str, Weight] = {
             354,
             (CLIP + "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt",),
             "MIT (openai/CLIP)",
-            ("background_consistency",),
+            ("clip", "background_consistency"),
         ),
         Weight(
             "clip_vit_l_14",
@@ -211,6 +211,15 @@ WEIGHTS: dict[str, Weight] = {
             (TORCH + "raft_large_C_T_V1-22a6c225.pth",),
             "BSD-3-Clause (RAFT's raft-things.pth, ported by torchvision)",
             ("dynamic_degree_torchvision",),
+        ),
+        Weight(
+            "raft_large_skht",
+            "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+            "ff5fadd56d26b40647388883af1547351ea17868b765c05b27231e72dd16a322",
+            21,
+            (TORCH + "raft_large_C_T_SKHT_V2-ff5fadd5.pth",),
+            "BSD-3-Clause (torchvision); trained on Sintel, KITTI, HD1K, FlyingChairs and FlyingThings3D",
+            ("warping_error_raft",),
         ),
     )
 }
