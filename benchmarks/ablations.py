@@ -80,6 +80,7 @@ class Cell:
 
 def measure(cell: Cell, context: Context) -> Outcome:
     """Train the arm and score it on interpolation and image-to-video."""
+    from eval.systems.mardini import hash_of
     from mardini.schedulers import DEFAULT
 
     arm, runs = ARMS[cell.arm], context.cache / "ablations"
@@ -107,7 +108,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
         "model": configuration(arm).to_dict(),
         "curriculum": arm.curriculum,
     }
-    provenance = {"seed": cell.seed, "weights_sha256": quality.hash_of(folder)}
+    provenance = {"seed": cell.seed, "weights_sha256": hash_of(folder)}
     return Outcome(values, details, provenance)
 
 
@@ -229,8 +230,10 @@ class PlannerAlone:
     name = "planner"
 
     def __init__(self, folder: Path) -> None:
+        from eval.systems.mardini import hash_of
+
         self.folder = folder
-        self.weights = quality.hash_of(folder)
+        self.weights = hash_of(folder)
         self.variant = f"planner-{self.weights[:8]}"
         self._networks: Any = None
 

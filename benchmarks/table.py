@@ -8,6 +8,8 @@ from typing import Any
 from benchmarks.suite import Record, Suite
 
 WIDTH = 100
+Row = tuple[Sequence[str], Sequence[str] | str]
+"""Labels, and cells or the sentence that stands in their place."""
 
 
 def table(suite: Suite, machine: str, records: Sequence[Record]) -> str:
@@ -19,15 +21,14 @@ def table(suite: Suite, machine: str, records: Sequence[Record]) -> str:
     title = f"{suite.name} on {machine}" + (f": {common}" if common else "")
     shown = [column for column in suite.shown if any(has(record, column.name) for record in records)]
     ordered = sorted(records, key=lambda record: [position(record["cell"][name]) for name in varied])
-    header = [*varied, *(column.heading for column in shown)]
-    rows = []
+    rows: list[Row] = [(varied, [column.heading for column in shown])]
     for record in ordered:
         labels = [str(record["cell"][name]) for name in varied]
         if record["status"] != "done":
-            rows.append([*labels, f"failed: {record['error']['sentence']}"])
+            rows.append((labels, f"failed: {record['error']['sentence']}"))
         else:
-            rows.append([*labels, *(number(record, c.name, c.decimals, c.scale) for c in shown)])
-    parts = [fold(title), layout(header, rows, len(varied))]
+            rows.append((labels, [number(record, c.name, c.decimals, c.scale) for c in shown]))
+    parts = [fold(title), layout(rows)]
     if any("*" in column.heading for column in shown):
         parts.append("* of detectors with random weights: these compare with nothing published")
     if suite.summary is not None and (told := suite.summary(records)):
@@ -51,35 +52,30 @@ def number(record: Record, name: str, decimals: int, scale: float) -> str:
     return "-" if value is None else f"{scale * value:.{decimals}f}"
 
 
-def layout(header: Sequence[str], rows: Sequence[Sequence[str]], labels: int) -> str:
-    """Aligned columns; those beyond the width follow in further blocks with the labels repeated.
-
-    A row that ends early holds a sentence in its last place, which is cut at the width.
-    """
-    whole = [row for row in rows if len(row) == len(header)]
-    widths = [max(len(line[i]) for line in [header, *whole]) for i in range(len(header))]
-    for i in range(labels):
-        widths[i] = max(widths[i], *(len(row[i]) for row in rows))
-    blocks, start = [], labels
-    while start < len(header) or not blocks:
-        places, width = list(range(labels)), sum(widths[:labels]) + 2 * max(0, labels - 1)
-        while start < len(header) and (len(places) == labels or width + 2 + widths[start] <= WIDTH):
-            width += 2 + widths[start]
-            places.append(start)
-            start += 1
-        lines = [line(header, places, widths, labels), "-" * min(WIDTH, width)]
-        lines += [line(row, places, widths, labels) for row in rows]
+def layout(rows: Sequence[Row]) -> str:
+    """Aligned columns, the header first; those beyond the width follow in further blocks with the labels repeated."""
+    whole = [row[1] for row in rows if not isinstance(row[1], str)]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    places = [max(map(len, column)) for column in zip(*(labels for labels, _ in rows), strict=True)]
+    left = sum(width + 2 for width in places)
+    blocks, start = [], 0
+    while start < len(widths) or not blocks:
+        stop, width = start, left
+        while stop < len(widths) and (stop == start or width + widths[stop] <= WIDTH):
+            width += widths[stop] + 2
+            stop += 1
+        lines = [line(row, places, widths, range(start, stop)) for row in rows]
+        lines.insert(1, "-" * min(WIDTH, max(0, width - 2)))
         blocks.append("\n".join(lines))
+        start = stop
     return "\n\n".join(blocks)
 
 
-def line(row: Sequence[str], places: Sequence[int], widths: Sequence[int], labels: int) -> str:
+def line(row: Row, places: Sequence[int], widths: Sequence[int], shown: range) -> str:
     """One line of a block: labels to the left, numbers to the right; a sentence is written out and cut."""
-    words = [row[i].ljust(widths[i]) for i in places[:labels]]
-    if len(row) > labels and len(row) < len(widths) and max(places) >= len(row):
-        words.append(row[-1])
-    else:
-        words += [row[i].rjust(widths[i]) for i in places[labels:] if i < len(row)]
+    labels, cells = row
+    words = [label.ljust(width) for label, width in zip(labels, places, strict=True)]
+    words += [cells] if isinstance(cells, str) else [cells[i].rjust(widths[i]) for i in shown]
     return "  ".join(words).rstrip()[:WIDTH]
 
 

@@ -207,15 +207,24 @@ def test_mistakes_are_a_sentence(
 
 
 def test_a_cell_in_a_process_of_its_own_is_measured_there(tmp_path: Path) -> None:
-    """A peer that is no package of this machine, and our distance, through the real suite."""
     suite, context = suite_of("metric-speed"), Context("cpu", tmp_path, tmp_path)
-    ours = suite.cell("frechet-6x8", "mardini", 2, 9, 32)
-    outcome = one.apart(suite, ours, context)
-    assert isinstance(outcome, Outcome) and outcome.values["seconds"]["value"] > 0
-    here = one.here(suite, ours, context)
-    assert isinstance(here, Outcome) and here.values["value"] == outcome.values["value"]
-    failed = one.apart(suite, suite.cell("set", "fastest-peers", 2, 9, 32), context)
-    assert isinstance(failed, dict) and "run those cells first" in failed["sentence"]
+    cell = suite.cell("frechet-6x8", "mardini", 2, 9, 32)
+    outcome, here = one.apart(suite, cell, context), one.here(suite, cell, context)
+    assert isinstance(outcome, Outcome) and isinstance(here, Outcome)
+    assert outcome.values["seconds"]["value"] > 0 and outcome.values["value"] == here.values["value"]
+
+
+def test_that_process_answers_with_what_went_wrong(tmp_path: Path) -> None:
+    context = Context("cpu", tmp_path, tmp_path)
+    cell = {"metric": "set", "tool": "fastest-peers", "clips": 2, "frames": 9, "size": 32}
+    answer = tmp_path / "answer.json"
+    assert one.main(["metric-speed", json.dumps(cell), json.dumps(context.to_dict()), str(answer)]) == 0
+    failed = one.restored(json.loads(answer.read_text()))
+    assert (
+        isinstance(failed, dict)
+        and failed["kind"] == "UserError"
+        and "run those cells first" in failed["sentence"]
+    )
 
 
 def test_a_process_that_is_killed_is_a_recorded_failure(
