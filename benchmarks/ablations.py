@@ -284,7 +284,7 @@ class PlannerAlone:
 
 
 def axes(device: str) -> dict[str, tuple[Any, ...]]:
-    return {"arm": tuple(ARMS), "seed": (0, 1, 2), "clips": (4000,)}
+    return {"arm": tuple(ARMS), "seed": (0, 1, 2), "clips": (2400,)}
 
 
 SUITE = Suite(
