@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.quality import afresh
 from mardini.errors import UserError
 from mardini.files import write_json
 
@@ -94,7 +95,7 @@ def measure(case: Case) -> Values:
     words += ["--steps", str(STEPS)] if "mardini" in case.systems else []
     words += ["--systems", ",".join(case.systems), "--metrics", ",".join(case.metrics)]
     with tempfile.TemporaryDirectory() as folder:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with afresh(), contextlib.redirect_stdout(io.StringIO()):
             status = task.main([*words, "--output", folder])
         if status:
             raise UserError(f"eval.{case.task} ended with status {status}: see the line above")

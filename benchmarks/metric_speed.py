@@ -103,6 +103,8 @@ def together(chain: Mapping[str, str], context: Context) -> Callable[[Any, Any],
 
 def our_metrics(metrics: Sequence[str], context: Context) -> Callable[[Any, Any], dict[str, float]]:
     """Our metrics through ``build_metrics``: per-clip scores, features, and distances with their intervals."""
+    import numpy as np
+
     from eval.metrics import build_metrics
     from eval.metrics.base import Video
 
@@ -122,7 +124,8 @@ def our_metrics(metrics: Sequence[str], context: Context) -> Callable[[Any, Any]
                 for key, rows in built.features(clip, range(1, frames - 1), None).items():
                     side.setdefault(key, []).append(rows)
         sources = [str(number) for number in range(len(prediction))]
-        distances = built.distances(*features, sources) if built.set_metrics else {}
+        ours, true = ({key: np.concatenate(rows) for key, rows in side.items()} for side in features)
+        distances = built.distances(ours, true, sources)
         values = {name: sum(found) / len(found) for name, found in scores.items()}
         values |= {name: found.value for name, found in distances.items()}
         return {name: values[columns[NAMES.get(name, name)]] for name in metrics}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +79,19 @@ def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
         "predictions_sha256": record["predictions_sha256"],
         "metrics": {name: entry["metric"] for name, entry in record["metrics"].items()},
     }
+
+
+@contextlib.contextmanager
+def afresh() -> Iterator[None]:
+    """Without the cache of true clips' features: they are computed, and so timed and checked, like all else."""
+    before = os.environ.get("MARDINI_FEATURES")
+    os.environ["MARDINI_FEATURES"] = "off"
+    try:
+        yield
+    finally:
+        del os.environ["MARDINI_FEATURES"]
+        if before is not None:
+            os.environ["MARDINI_FEATURES"] = before
 
 
 @functools.cache

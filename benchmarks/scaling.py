@@ -79,7 +79,7 @@ def scoring(cell: Cell, context: Context) -> tuple[Any, dict[str, Any]]:
     protocol = protocol_for("interpolation", "synthetic")
 
     def run() -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        with quality.afresh(), tempfile.TemporaryDirectory() as folder:
             quality.score(dataset, protocol, Blend(), Path(folder), metrics=METRICS, limit=cell.size)
 
     return run, {"metrics": METRICS, "system": "blend", "dataset": "synthetic"}

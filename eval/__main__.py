@@ -3,6 +3,7 @@
 python -m eval list                       datasets, protocols, systems and metrics
 python -m eval weights                    detector weights: what is here, where the rest comes from
 python -m eval weights --fetch            fetch what is missing
+python -m eval table A/record.json B ...  records of several runs in one table, if they belong together
 python -m eval.interpolation --help       score frame-interpolation systems
 """
 
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mardini.errors import command
+from mardini.errors import UserError, command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,11 +25,13 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    pages = parser.add_subparsers(dest="page", metavar="{list,weights}")
+    pages = parser.add_subparsers(dest="page", metavar="{list,weights,table}")
     pages.add_parser("list", help="datasets, protocols, systems and metrics")
     weights = pages.add_parser("weights", help="detector weights on this machine", allow_abbrev=False)
     weights.add_argument("--fetch", action="store_true", help="download what is missing")
     weights.add_argument("--weights-dir", type=Path, metavar="DIR", help="looked in first, fetched into")
+    table = pages.add_parser("table", help="records of several runs in one table", allow_abbrev=False)
+    table.add_argument("records", type=Path, nargs="+", help="record.json files, or folders with them below")
     return parser
 
 
@@ -40,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return show_names()
     if options.page == "weights":
         return show_weights(options.weights_dir, options.fetch)
+    if options.page == "table":
+        return show_table(options.records)
     parser().print_help()
     return 0
 
@@ -90,6 +95,40 @@ def show_weights(weights_dir: Path | None, fetch: bool) -> int:
     for sentence in failed:
         print(f"error: {sentence}", file=sys.stderr)
     return 2 if failed else 0
+
+
+def show_table(paths: Sequence[Path]) -> int:
+    """Print the columns that all records share, compared clip by clip; refused if they do not belong together."""
+    from eval.comparison import compare_with_best
+    from eval.metrics import place_of
+    from eval.results import Store, read_json
+    from eval.table import notes, tables
+
+    files = [
+        file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("record.json")))
+    ]
+    records = {
+        file: record for file in files if (record := read_json(file)) is not None and "metrics" in record
+    }
+    if not records or len(records) < len(files):
+        unread = next((file for file in files if file not in records), paths[0])
+        raise UserError(f"{unread} holds no record: give record.json files that the eval commands wrote")
+    found = list(records.values())
+    variants = [record["variant"] for record in found]
+    if twice := sorted({variant for variant in variants if variants.count(variant) > 1}):
+        raise UserError(f"two records are of system '{twice[0]}': give each system once")
+    first = found[0]["metrics"]
+    shared = [name for name in first if all(name in record["metrics"] for record in found)]
+    shared.sort(key=lambda name: (place_of(first[name]["metric"]["name"]), name.endswith("_all")))
+    if not shared:
+        raise UserError("the records share no column: score them with the same --metrics")
+    rows = {record["variant"]: Store(file.parent).rows for file, record in records.items()}
+    print(f"{found[0]['protocol']} on {found[0]['dataset']['name']}\n")
+    print(tables(found, shared, to_best=compare_with_best(found, shared, rows)))
+    print()
+    for note in notes(found, shared):
+        print(note)
+    return 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mardini.errors import UserError
+from mardini.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from eval.datasets.base import Dataset
@@ -53,6 +53,8 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
         help="clips at a time (default: 4); changes no score",
     )
     add("--device", default="cpu", help="where networks run: cpu, cuda, cuda:1 (default: cpu)")
+    add("--against", metavar="SYSTEM", help="compare all others with this one, clip by clip")
+    add("--shard", metavar="I/N", help="do part I (from 0) of N only; the command without it joins them")
     add("--output", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     add("--force", action="store_true", help="do all again, whatever is there")
     return parser
@@ -78,15 +80,17 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
     from eval.metrics import build_metrics
     from eval.protocols import protocol_for
     from eval.runner import Run
+    from eval.shards import Shard, launched, local_device, together
     from eval.systems import build_systems
 
+    device = local_device(options.device)
     given = getattr(options, "given", None)
     protocol = protocol_for(task, options.dataset, frames=options.frames, given=given)
     metrics = build_metrics(
         options.metrics,
         options.features or protocol.features,
         options.weights_dir,
-        options.device,
+        device,
         frames=protocol.frames,
         size=protocol.size,
         truth=protocol.truth,
@@ -107,14 +111,20 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
         predictions=options.predictions,
         checkpoint=options.checkpoint,
         steps=options.steps,
-        device=options.device,
+        device=device,
         limited=options.limit is not None,
     )
     for option in ("checkpoint", "steps"):
         if getattr(options, option) is not None and all(system.name != "mardini" for system in systems):
             raise UserError(f"--{option} is for system 'mardini', which is not scored: add it to --systems")
+    if options.against is not None and options.against not in {system.variant for system in systems}:
+        raise unknown("system to compare with", options.against, {system.variant for system in systems})
+    ranks = launched()
+    if ranks is not None and options.shard is not None:
+        raise UserError("--shard is for processes that are started one by one: leave it out under torchrun")
+    notify = tell if ranks is None or ranks.index == 0 else quiet
     for notice in [*dataset.notices, *(n for system in systems for n in getattr(system, "notices", ()))]:
-        print(f"note: {notice}", flush=True)
+        notify(notice)
     run = Run(
         dataset,
         protocol,
@@ -124,12 +134,32 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
         limit=options.limit,
         seed=options.seed,
         batch_size=options.batch_size,
-        device=options.device,
+        device=device,
         force=options.force,
-        notify=lambda sentence: print(f"note: {sentence}", flush=True),
+        shard=ranks or (None if options.shard is None else Shard.parse(options.shard)),
+        notify=notify,
     )
-    show(run.execute(), metrics, run)
+    if ranks is not None:
+        with together():
+            run.execute()
+        run = run.folded()
+        if ranks.index:
+            return 0
+    records = run.execute()
+    if run.shard is not None:
+        print(f"shard {options.shard} is done: when all are, the same command without --shard joins them")
+        return 0
+    show(records, metrics, run, options.against)
     return 0
+
+
+def tell(sentence: str) -> None:
+    """A plain sentence for the user."""
+    print(f"note: {sentence}", flush=True)
+
+
+def quiet(sentence: str) -> None:
+    """What one of several processes says once is not said by the others."""
 
 
 def check(options: argparse.Namespace) -> None:
@@ -163,14 +193,25 @@ def enough_clips(metrics: MetricSet, dataset: Dataset, named: bool) -> MetricSet
     return metrics if same else MetricSet(kept, missing, with_middle=metrics.with_middle)
 
 
-def show(records: Sequence[Mapping[str, Any]], metrics: MetricSet, run: Run) -> None:
+def show(
+    records: Sequence[Mapping[str, Any]], metrics: MetricSet, run: Run, against: str | None = None
+) -> None:
     """Print the tables, what they mean, and where the records are."""
-    from eval.table import notes, tables
+    from eval.comparison import compare, compare_with_best
+    from eval.results import Store
+    from eval.table import differences, notes, printed, tables
 
     columns = [column.name for column in metrics.columns]
     absent = [name for missing in metrics.missing for name in missing.columns]
     print(f"\n{records[0]['protocol']} on {records[0]['dataset']['name']}\n")
-    print(tables(records, columns, absent))
+    rows = {record["variant"]: Store(run.folder / record["variant"]).rows for record in records}
+    shown = printed(columns)
+    print(tables(records, columns, absent, compare_with_best(records, shown, rows)))
+    if against is None and len(records) == 2:
+        against = records[0]["variant"]
+    if against is not None and len(records) > 1:
+        found = compare(records, shown, rows, dict.fromkeys(shown, against))
+        print(f"\n{differences(records, shown, found, against)}")
     print()
     for note in [*notes(records, columns), *(missing.sentence for missing in metrics.missing)]:
         print(note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,16 @@ def test_mask_configs_score_the_frames_that_are_not_given(context: Context, chea
     assert outcome.provenance["protocol"] == "synthetic-given-0.4.8-of-9/v1"
     hard = mask_configs.measure(mask_configs.Cell("synthetic", "4", "blend", 2, 0), context)
     assert hard.values["psnr_clip"]["value"] < outcome.values["psnr_clip"]["value"]
+
+
+def test_afresh_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    for before in (None, "somewhere"):
+        monkeypatch.delenv("MARDINI_FEATURES", raising=False)
+        if before:
+            monkeypatch.setenv("MARDINI_FEATURES", before)
+        with quality.afresh():
+            assert os.environ["MARDINI_FEATURES"] == "off"
+        assert os.environ.get("MARDINI_FEATURES") == before
 
 
 def test_only_the_model_depends_on_its_weights() -> None:

@@ -66,7 +66,7 @@ def lasting(output: Path) -> dict[str, Any]:
             found[name] = record
         elif path.name == "clips.jsonl":
             rows = [json.loads(line) for line in path.read_text().splitlines()]
-            assert all(row.pop("seconds") for row in rows)
+            assert all(row.pop("seconds") for row in rows if "scores" in row)
             found[name] = rows
         elif path.suffix == ".npz":
             with np.load(path) as arrays:
@@ -396,30 +396,17 @@ def test_missing_weights_of_the_default_set_leave_a_column_empty(
 def test_options_are_frozen() -> None:
     """A small set: think twice before adding one, and say so in the change log."""
     options = {flag for action in parser("prog", "", given=True)._actions for flag in action.option_strings}
-    assert options == {
-        *(
-            "-h",
-            "--help",
-            "--dataset",
-            "--data-root",
-            "--systems",
-            "--metrics",
-            "--features",
-            "--weights-dir",
-        ),
-        *(
-            "--predictions",
-            "--checkpoint",
-            "--steps",
-            "--given",
-            "--frames",
-            "--limit",
-            "--seed",
-            "--batch-size",
-            "--device",
-        ),
-        *("--output", "--force"),
+    what = {
+        "--dataset",
+        "--data-root",
+        "--systems",
+        "--metrics",
+        "--features",
+        "--weights-dir",
+        "--predictions",
     }
+    how = {"--checkpoint", "--steps", "--given", "--frames", "--limit", "--seed", "--batch-size", "--device"}
+    assert options == what | how | {"-h", "--help", "--against", "--shard", "--output", "--force"}
     defaults = vars(parser("prog", "", given=True).parse_args([]))
     assert {name: value for name, value in defaults.items() if value not in (None, [])} == {
         "dataset": "synthetic",
@@ -459,7 +446,7 @@ def test_vidim_agrees_with_scikit_image(shared: Path, tmp_path: Path) -> None:
     assert main([*command, "--metrics", "psnr,ssim", "--systems", "amt,rife,film,ldmvfi,vidm"]) == 0
     clips = {clip.id: clip for clip in load_dataset("vidim", data_root=root).clips}
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": -1}
-    tables = sorted(output.rglob("clips.jsonl"))
+    tables = sorted(path for path in output.rglob("clips.jsonl") if path.parent.name != "_reference")
     assert len(tables) == 5
     for rows in tables:
         for row in map(json.loads, rows.read_text().splitlines()):
@@ -475,6 +462,40 @@ def test_vidim_agrees_with_scikit_image(shared: Path, tmp_path: Path) -> None:
 
 def test_names_of_a_list() -> None:
     assert names("a, b,,c") == ["a", "b", "c"]
+
+
+def test_records_of_several_runs_share_a_table_if_they_belong_together(
+    run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from eval.__main__ import main as page
+
+    both = run("--systems", "repeat,blend", output="both")
+    printed = capsys.readouterr().out
+    one, two = run("--systems", "repeat", output="one"), run("--systems", "blend", output="two")
+    capsys.readouterr()
+    assert page(["table", str(one), str(two)]) == 0
+    table = capsys.readouterr().out
+    values = [line for line in printed.splitlines() if line.startswith(("repeat", "blend"))]
+    assert len(values) >= 4 and all(
+        line in table for line in values if "p 0" not in line and "p <" not in line
+    )
+    other = run("--systems", "flow", "--limit", "3", output="other")
+    capsys.readouterr()
+    for paths, message in (
+        ([one, other], "different clips"),
+        ([one, both], "two records are of system 'repeat'"),
+        ([one / "nothing"], "holds no record"),
+    ):
+        assert page(["table", *map(str, paths)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_system_is_compared_with_another_clip_by_clip(run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--against", "blend")
+    printed = capsys.readouterr().out
+    assert "Difference to blend, clip by clip" in printed and " p 0." in printed
+    run("--against", "flwo", status=2)
+    assert "did you mean 'flow'" in capsys.readouterr().err
 
 
 def test_any_frames_may_be_given(run) -> None:
@@ -507,7 +528,7 @@ def test_the_other_tasks_have_commands_of_their_own(
         "--data-root",
         str(videos),
         "--metrics",
-        "psnr,fid",
+        "psnr,fvd",
         "--features",
         "random",
     ]
@@ -521,7 +542,7 @@ def test_the_other_tasks_have_commands_of_their_own(
     assert set(records) == {"repeat", "flow"}
     for record in records.values():
         assert record["task"] == task and record["frames"]["given"] == given
-        assert set(record["metrics"]) == {"psnr_all", "psnr_clip", "fid_random_all"}
+        assert set(record["metrics"]) == {"psnr_all", "psnr_clip", "fvd_random"}
     better = (
         records["flow"]["metrics"]["psnr_all"]["value"] - records["repeat"]["metrics"]["psnr_all"]["value"]
     )

@@ -194,8 +194,8 @@ def test_fid_sees_generated_frames_and_fvd_whole_clips():
     np.testing.assert_array_equal(again["inception_random_all"], ours[0]["inception_random_all"])
     assert (again["i3d_random"] != ours[0]["i3d_random"]).any()
 
-    def gather(found: list[dict[str, np.ndarray]]) -> dict[str, list[np.ndarray]]:
-        return {key: [clip[key] for clip in found] for key in metrics.detectors}
+    def gather(found: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        return {key: np.concatenate([clip[key] for clip in found]) for key in metrics.detectors}
 
     sources = ["a", "a", "b", "c", "d"]
     distances = metrics.distances(gather(ours), gather(real), sources)
@@ -212,7 +212,7 @@ def test_fid_sees_generated_frames_and_fvd_whole_clips():
     same = metrics.distances(gather(real), gather(real), sources)
     assert all(abs(estimate.value) < 1e-6 for estimate in same.values())
     one_source = metrics.distances(gather(ours), gather(real), ["a"] * 5)["fvd_random"]
-    assert one_source == (distances["fvd_random"].value, None, None, None, 5)
+    assert one_source == (distances["fvd_random"].value, None, None, None, 5, ())
     with pytest.raises(UserError, match="at least 2 samples"):
         metrics.distances(gather(ours[:1]), gather(real[:1]), ["a"])
 

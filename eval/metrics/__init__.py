@@ -102,6 +102,12 @@ DEFAULT_WITHOUT_TRUTH: tuple[str, ...] = ()
 """What is computed when the user does not say and there are no true clips."""
 
 
+def place_of(metric: str) -> int:
+    """Where a metric, by the name in its columns, stands among all: the order of tables."""
+    name = metric.removesuffix(RANDOM)
+    return list(METRICS).index(name) if name in METRICS else len(METRICS)
+
+
 @dataclass(frozen=True)
 class Missing:
     """A metric of the default set that this run goes without: its columns, and one sentence on why."""

@@ -12,7 +12,14 @@ from eval.weights import WEIGHTS
 
 if TYPE_CHECKING:
     from eval.metrics import Missing
-    from eval.statistics import Estimate
+    from eval.statistics import Estimate, Floor
+
+
+def row_sources(sources: Sequence[str], rows: int) -> list[str]:
+    """The source video of each of ``rows`` feature rows, as many of each clip."""
+    if not sources or rows % len(sources):
+        raise ValueError(f"{rows} rows of features do not belong to {len(sources)} clips")
+    return [source for source in sources for _ in range(rows // len(sources))]
 
 
 class MetricSet:
@@ -93,14 +100,15 @@ class MetricSet:
 
     def distances(
         self,
-        features_pred: Mapping[str, Sequence[np.ndarray]],
-        features_ref: Mapping[str, Sequence[np.ndarray]],
+        features_pred: Mapping[str, np.ndarray],
+        features_ref: Mapping[str, np.ndarray],
         sources: Sequence[str],
     ) -> dict[str, Estimate]:
         """Set distances with jackknife intervals over source videos.
 
         Args:
-            features_pred, features_ref: key -> one array (M, D) for each clip, clips in one fixed order.
+            features_pred, features_ref: key -> features of all clips one below the other, (clips * M, D), clips in one
+                fixed order.
             sources: source video of each clip.
 
         Returns:
@@ -116,12 +124,25 @@ class MetricSet:
             for suffix in self.suffixes(metric):
                 key = metric.detector + suffix
                 ours, real = features_pred[key], features_ref[key]
-                if [len(rows) for rows in ours] != [len(rows) for rows in real]:
-                    raise ValueError(f"{key}: generated and true clips do not pair up")
-                rows_of = [name for rows, name in zip(ours, sources, strict=True) for _ in range(len(rows))]
                 result[metric.name + suffix] = frechet_estimate(
-                    np.concatenate(ours), np.concatenate(real), rows_of, metric.distance
+                    ours, real, row_sources(sources, len(ours)), metric.distance
                 )
+        return result
+
+    def floors(self, features_ref: Mapping[str, np.ndarray], sources: Sequence[str]) -> dict[str, Floor]:
+        """What each set distance is between true clips and other true clips: column name -> floor.
+
+        Without one (two halves need two videos, and enough samples each) the column is left out.
+        """
+        from eval.statistics import split_floor
+
+        result: dict[str, Floor] = {}
+        for metric in self.set_metrics:
+            for suffix in self.suffixes(metric):
+                real = features_ref[metric.detector + suffix]
+                floor = split_floor(real, row_sources(sources, len(real)), metric.distance, metric.min_clips)
+                if floor is not None:
+                    result[metric.name + suffix] = floor
         return result
 
     def _columns(self, metric: AnyMetric) -> list[Column]:
