@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -106,6 +107,9 @@ def run_suite(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(run.describe(suite, made))
         return 0
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # so that the process of a cell ends with this one
     context = Context(options.device, options.cache or cache_folder(), folder, options.data_root)
     measured, failed = run.execute(suite, made, context)
     before = sum(state == "failed" for cell, state in made.states.items() if cell not in made.todo)

@@ -207,11 +207,11 @@ def summary(records: Sequence[Record]) -> str:
         if OURS in tools and others:
             of = {name: of_tools(others, name) for name in ("seconds", "memory")}
             own = {name: tools[OURS]["values"][name]["value"] for name in of}
-            faster, less = (of[name][1] / own[name] for name in ("seconds", "memory"))
+            faster, share = of["seconds"][1] / own["seconds"], own["memory"] / of["memory"][1]
             on = "" if metric.startswith("frechet-") else f", {clips} clips of {frames} x {size} px"
             lines.append(
-                f"{metric}{on}: {faster:.2f} times as fast as {of['seconds'][0]}, "
-                f"{less:.2f} times less memory than {of['memory'][0]}"
+                f"{metric}{on}: {faster:.2f} times as fast as {of['seconds'][0]}; "
+                f"{share:.2f} of the peak memory of {of['memory'][0]}"
             )
     missing = [r for r in records if r["status"] != "done"]
     lines += [f"{r['cell']['metric']} by {r['cell']['tool']}: {r['error']['sentence']}" for r in missing]
@@ -230,7 +230,7 @@ SUITE = Suite(
     cell=Cell,
     axes=axes,
     measure=measure,
-    shown=(Shown("seconds", "seconds", 3), Shown("memory", "GiB", 2), Shown("value", "value", 4)),
+    shown=(Shown("seconds", "seconds", 4), Shown("memory", "GiB", 2), Shown("value", "value", 4)),
     allowed=allowed,
     work=lambda cell: cell.clips * cell.frames * cell.size**2,
     alike=("metric", "tool"),

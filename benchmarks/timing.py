@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 GIB = 2**30
+SHORTEST = 0.05
+"""Seconds that a repeat lasts at least."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,27 @@ class Timing:
 
 
 def timed(run: Callable[[], object], device: str = "cpu", repeats: int = 3, warm: int = 1) -> Timing:
-    """Time ``run``: ``warm`` calls that do not count, then ``repeats``, each until the device has finished."""
+    """Time ``run``: ``warm`` calls that do not count, then ``repeats``, each until the device has finished.
+
+    Where a call is too short for the clock, a repeat is many calls, and counts as their mean.
+    """
     for _ in range(warm):
         run()
-    found = []
-    for _ in range(repeats):
-        synchronise(device)
-        began = time.perf_counter()
-        run()
-        synchronise(device)
-        found.append(time.perf_counter() - began)
+    found = [once(run, device, 1) for _ in range(repeats)]
+    if max(found) < SHORTEST:
+        calls = math.ceil(SHORTEST / max(*found, 1e-6))
+        found = [once(run, device, calls) for _ in range(repeats)]
     return Timing(tuple(found))
+
+
+def once(run: Callable[[], object], device: str, calls: int) -> float:
+    """Seconds of one of ``calls`` calls in a row."""
+    synchronise(device)
+    began = time.perf_counter()
+    for _ in range(calls):
+        run()
+    synchronise(device)
+    return (time.perf_counter() - began) / calls
 
 
 def synchronise(device: str) -> None:

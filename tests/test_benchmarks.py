@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,6 +241,30 @@ def test_a_process_that_is_killed_is_a_recorded_failure(
         script.chmod(0o755)
         outcome = one.apart(bench.suite, Point("a", 1), Context())
         assert isinstance(outcome, dict) and outcome["kind"] == kind and sentence in outcome["sentence"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the kernel does not list children")
+def test_ending_a_run_ends_the_process_of_its_cell(tmp_path: Path) -> None:
+    """``kill`` of the command: the cell's process goes too, and the next run measures that cell."""
+    words = ["run", "metric-speed", "--output", str(tmp_path), "--cache", str(tmp_path)]
+    words += ["--only", "metric=frechet-4096x2048", "--only", "tool=mardini"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", *words], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+
+    def children() -> list[str]:
+        return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+    while process.poll() is None and not children():
+        time.sleep(0.05)
+    (child,) = children()
+    process.terminate()
+    assert process.wait(60) == 143
+    for _ in range(200):
+        if not Path(f"/proc/{child}").exists():
+            break
+        time.sleep(0.05)
+    assert not Path(f"/proc/{child}").exists() and not list(tmp_path.rglob("*.json"))
 
 
 # -- tables -------------------------------------------------------------------------------------------------------
