@@ -244,12 +244,12 @@ def _loop(
         if sampled or kept:
             state.swap()
             averaged = gathered(*task.networks, processes)
-            state.swap()
             name = f"step-{step + 1:06d}"
             if averaged is not None and sampled:
                 write_strip(log.folder / "samples" / f"{name}.png", *averaged, held_items[0], row)
             if averaged is not None and kept:
                 checkpoint.save(log.folder / "kept" / name, *averaged)
+            state.swap()  # not before: on a CPU what was gathered is no copy
         if (step + 1) % args.save_every == 0 or finished:
             state.save(step + 1, background=processes.device.type == "cuda")
     state.wait()
