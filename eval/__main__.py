@@ -1,6 +1,6 @@
-"""The toolkit's own pages: what there is to choose from, and which weights are on this machine.
+"""The toolkit's own pages: what there is to choose from, and what of it is on this machine.
 
-python -m eval list                       datasets, protocols, systems and metrics
+python -m eval list                       datasets, protocols, systems and metrics, and what is here
 python -m eval weights                    detector weights: what is here, where the rest comes from
 python -m eval weights --fetch            fetch what is missing
 python -m eval table A/record.json B ...  records of several runs in one table, if they belong together
@@ -26,7 +26,12 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     pages = parser.add_subparsers(dest="page", metavar="{list,weights,table}")
-    pages.add_parser("list", help="datasets, protocols, systems and metrics")
+    names = pages.add_parser(
+        "list",
+        help="datasets, protocols, systems and metrics, and what is on this machine",
+        allow_abbrev=False,
+    )
+    names.add_argument("--weights-dir", type=Path, metavar="DIR", help="looked in for weights first")
     weights = pages.add_parser("weights", help="detector weights on this machine", allow_abbrev=False)
     weights.add_argument("--fetch", action="store_true", help="download what is missing")
     weights.add_argument("--weights-dir", type=Path, metavar="DIR", help="looked in first, fetched into")
@@ -40,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     options = parser().parse_args(argv)
     if options.page == "list":
-        return show_names()
+        return show_names(options.weights_dir)
     if options.page == "weights":
         return show_weights(options.weights_dir, options.fetch)
     if options.page == "table":
@@ -49,35 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def show_names() -> int:
-    """Print every name the commands accept."""
-    from eval.datasets import DATASETS
-    from eval.metrics import FAMILIES, METRICS
-    from eval.protocols import TASKS, protocol_for
-    from eval.systems import SYSTEMS
+def show_names(weights_dir: Path | None) -> int:
+    """Print every name the commands accept, and what of it is here."""
+    from eval.listing import lines
 
-    print("datasets (--dataset)")
-    for info in DATASETS.values():
-        print(f"  {info.name:14} {info.line}")
-    print("\nprotocols")
-    for task in TASKS:
-        for info in DATASETS.values():
-            if info.truth or task == "i2v":
-                protocol = protocol_for(task, info.name)
-                size = f"{protocol.size[0]}x{protocol.size[1]}" if protocol.size else "any size"
-                given = ", ".join(map(str, protocol.given))
-                print(
-                    f"  {protocol.id:24} {protocol.frames} frames, {size}, given: {given}; {protocol.source}"
-                )
-    print("\nsystems (--systems); datasets may bring more, --predictions adds your own")
-    for name, system in SYSTEMS.items():
-        print(f"  {name:14} {system.line}")
-    print("\nmetrics (--metrics)")
-    for name, members in FAMILIES.items():
-        print(f"  {name:14} {' and '.join(members)}")
-    for name, entry in METRICS.items():
-        if name not in FAMILIES:
-            print(f"  {name:14} {entry.description}")
+    for line in lines(weights_dir):
+        print(line)
     return 0
 
 

@@ -76,7 +76,7 @@ def places(text: str) -> tuple[int, ...]:
 def run_task(task: TaskName, options: argparse.Namespace) -> int:
     """Check the options, score, print; the exit status."""
     check(options)
-    from eval.datasets import load_dataset
+    from eval.datasets import load_dataset, stands_for
     from eval.metrics import build_metrics
     from eval.protocols import protocol_for
     from eval.runner import Run
@@ -85,7 +85,8 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
 
     device = local_device(options.device)
     given = getattr(options, "given", None)
-    protocol = protocol_for(task, options.dataset, frames=options.frames, given=given)
+    name, _ = stands_for(options.dataset, options.data_root)
+    protocol = protocol_for(task, name, frames=options.frames, given=given)
     metrics = build_metrics(
         options.metrics,
         options.features or protocol.features,

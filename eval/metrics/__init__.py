@@ -5,6 +5,7 @@ Importing this package is cheap: networks and their libraries are loaded when a 
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from mardini.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from eval.metrics.base import AnyMetric, FrameMetric, SetMetric
+    from eval.metrics.base import AnyMetric, FrameMetric, SetMetric, VideoMetric
     from eval.metrics.collection import MetricSet
 
 RANDOM = "_random"  # ends the name of every metric whose detector has random weights
@@ -24,12 +25,20 @@ FEATURES = ("pretrained", "random")
 class Entry:
     """A metric that can be asked for: a line of description, the weight file it needs, how to make it.
 
-    ``make(path, device)`` takes the verified weight file (``None``: random weights, or no detector at all).
+    ``make(path, device)`` takes the verified weight file (``None``: random weights, or no detector at all), and after
+    it those of ``more`` weights. ``package``: an optional one that it needs.
     """
 
     description: str
     weight: str | None
-    make: Callable[[Path | None, str], AnyMetric]
+    make: Callable[..., AnyMetric]
+    more: tuple[str, ...] = ()
+    package: str = ""
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of all weight files it needs."""
+        return (self.weight, *self.more) if self.weight else ()
 
 
 def _psnr(path: Path | None, device: str) -> FrameMetric:
@@ -77,6 +86,15 @@ def _fvd(styleganv: bool) -> Callable[[Path | None, str], SetMetric]:
     return make
 
 
+def _vbench(name: str) -> Callable[..., VideoMetric]:
+    def make(*arguments: Path | str | None) -> VideoMetric:
+        from eval.metrics import vbench
+
+        return getattr(vbench, name)(*arguments)
+
+    return make
+
+
 METRICS: dict[str, Entry] = {
     "psnr": Entry("PSNR of the middle frame and mean over frames, dB", None, _psnr),
     "psnr_clip": Entry("PSNR from the error pooled over a clip's generated frames, dB", None, _psnr_clip),
@@ -88,6 +106,28 @@ METRICS: dict[str, Entry] = {
     "fid": Entry("FID of generated frames (pytorch-fid's convention)", "inception", _fid),
     "fvd": Entry("FVD of whole clips, VideoGPT's I3D, ddof 1", "i3d", _fvd(styleganv=False)),
     "fvd_styleganv": Entry("FVD, StyleGAN-V's I3D file, ddof 0", "i3d_torchscript", _fvd(styleganv=True)),
+    "i2v_subject": Entry("VBench: likeness to the given frame, DINO", "dino_vitb16", _vbench("I2VSubject")),
+    "subject_consistency": Entry(
+        "VBench: likeness of frames to one another, DINO", "dino_vitb16", _vbench("SubjectConsistency")
+    ),
+    "background_consistency": Entry(
+        "VBench: likeness of frames to one another, CLIP", "clip_vit_b_32", _vbench("BackgroundConsistency")
+    ),
+    "temporal_flickering": Entry(
+        "VBench: 1 minus the mean difference of neighbouring frames", None, _vbench("TemporalFlickering")
+    ),
+    "aesthetic_quality": Entry(
+        "VBench: LAION's aesthetic predictor",
+        "clip_vit_l_14",
+        _vbench("AestheticQuality"),
+        ("laion_aesthetic",),
+    ),
+    "imaging_quality": Entry(
+        "VBench: MUSIQ, package pyiqa", "musiq_spaq", _vbench("ImagingQuality"), package="pyiqa"
+    ),
+    "dynamic_degree_torchvision": Entry(
+        "VBench: share of clips that move, torchvision's RAFT", "raft_large", _vbench("DynamicDegree")
+    ),
 }
 
 # Short names for the usual choice of a family.
@@ -95,10 +135,22 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "psnr": ("psnr", "psnr_clip"),
     "ssim": ("ssim_vidim", "ssim_std"),
     "lpips": ("lpips_alex",),
+    "vbench": (
+        "i2v_subject",
+        "subject_consistency",
+        "background_consistency",
+        "temporal_flickering",
+        "aesthetic_quality",
+        "imaging_quality",
+        "dynamic_degree_torchvision",
+    ),
 }
 
+PACKAGES = {"pyiqa": "pip install pyiqa (its licence forbids commercial use)"}
+"""Optional package -> how to get it."""
+
 DEFAULT: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "fvd")
-DEFAULT_WITHOUT_TRUTH: tuple[str, ...] = ()
+DEFAULT_WITHOUT_TRUTH: tuple[str, ...] = ("vbench",)
 """What is computed when the user does not say and there are no true clips."""
 
 
@@ -173,27 +225,42 @@ def build_metrics(
     from eval.weights import availability
 
     chosen = expand((DEFAULT if truth else DEFAULT_WITHOUT_TRUTH) if names is None else names, features)
-    needed = [w for name, random in chosen if not random and (w := METRICS[name].weight) is not None]
+    needed = [w for name, random in chosen if not random for w in METRICS[name].weights]
     weights = availability(needed, weights_dir, progress=progress)
     lacking = [found.sentence for found in weights.values() if found.path is None]
+    lacking += [sentence for name, _ in chosen if (sentence := _no_package(METRICS[name], name))]
     if names is not None and lacking:
         raise UserError("\n".join(lacking))
     built: list[AnyMetric] = []
     missing: list[Missing] = []
     for name, random in chosen:
         entry = METRICS[name]
-        found = None if random or entry.weight is None else weights[entry.weight]
-        metric = entry.make(found.path if found else None, device)
-        sentence = found.sentence if found else ""
-        sentence = sentence or _no_truth(metric, truth) or _too_small(metric, frames, size)
+        found = [] if random else [weights[weight] for weight in entry.weights]
+        first, *more = [one.path for one in found] or [None]
+        metric = entry.make(first, device, *more)
+        sentence = next((one.sentence for one in found if one.path is None), "")
+        sentence = (
+            sentence
+            or _no_package(entry, name)
+            or _no_truth(metric, truth)
+            or _too_small(metric, frames, size)
+        )
         if not sentence:
             built.append(metric)
         elif names is not None:
             raise UserError(sentence)
         else:
-            columns = tuple(name + suffix for suffix in metric.suffixes if middle or suffix != "_mid")
+            label = name + (RANDOM if random else "")
+            columns = tuple(label + suffix for suffix in metric.suffixes if middle or suffix != "_mid")
             missing.append(Missing(name, columns, sentence))
     return MetricSet(built, missing, with_middle=middle)
+
+
+def _no_package(entry: Entry, name: str) -> str:
+    """One sentence on the optional package that a metric lacks; empty where it lacks none."""
+    if not entry.package or importlib.util.find_spec(entry.package) is not None:
+        return ""
+    return f"{name} needs the package {entry.package}: {PACKAGES[entry.package]}, or choose other --metrics"
 
 
 def _no_truth(metric: AnyMetric, truth: bool) -> str:
