@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from benchmarks import quality
-from benchmarks.suite import Context, Outcome, Shown, Suite
+from benchmarks.suite import Context, Outcome, Shown, Suite, file_name
 
 SAMPLERS = ("ddim", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
 STEPS = (1, 2, 4, 8, 10, 25, 50, 100)
@@ -40,7 +40,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
     protocol = protocol_for(task, cell.dataset)
     dataset = load_dataset(cell.dataset, data_root=context.data_root, limit=cell.clips)
     system = Mardini(None, cell.steps, context.device, task, scheduler=cell.sampler, guidance=cell.guidance)
-    output = context.cache / "inference-steps"
+    output = context.cache / "inference-steps" / file_name(cell)
     record = quality.score(dataset, protocol, system, output, limit=cell.clips, device=context.device)
     clip = dataset.clips[0]
     frames = clip.load()

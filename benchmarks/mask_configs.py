@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import quality
-from benchmarks.suite import Context, Outcome, Shown, Suite
+from benchmarks.suite import Context, Outcome, Shown, Suite, file_name
 from mardini.errors import UserError
 
 FRAMES = 9
@@ -67,7 +67,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
         cell.dataset, data_root=context.data_root, limit=cell.clips, seed=cell.seed, frames=FRAMES
     )
     (system,) = build_systems([cell.system], dataset, protocol, device=context.device, limited=True)
-    output = context.cache / "mask-configs"
+    output = context.cache / "mask-configs" / file_name(cell)
     device, limit, seed = context.device, cell.clips, cell.seed
     record = quality.score(dataset, protocol, system, output, limit=limit, seed=seed, device=device)
     details = {"places": given, "seconds": record["timing"]["total_seconds"]}

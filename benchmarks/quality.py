@@ -32,8 +32,8 @@ def score(
 ) -> dict[str, Any]:
     """The toolkit's record of one system on one dataset, with detectors of seeded random weights.
 
-    Predictions and features lie below ``output``: a cell that was interrupted resumes, and cells on the same clips
-    share the features of the true ones.
+    Predictions and features lie below ``output``, a folder of the cell's own: a cell that was interrupted resumes, and
+    several can be measured at a time. Features of true clips come from the toolkit's cache.
     """
     from eval.metrics import build_metrics
     from eval.runner import Run
