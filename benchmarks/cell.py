@@ -48,7 +48,7 @@ def apart(suite: Suite, cell: Cell, context: Context) -> Outcome | dict[str, Any
     """The same in a process of its own; one that is killed is an outcome too."""
     with tempfile.TemporaryDirectory() as folder:
         answer, told = Path(folder) / "answer.json", Path(folder) / "stderr"
-        words = [json.dumps(part) for part in (dataclasses.asdict(cell), described(context))]
+        words = [json.dumps(part) for part in (dataclasses.asdict(cell), context.to_dict())]
         command = [sys.executable, "-m", "benchmarks.cell", suite.name, *words, str(answer)]
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
@@ -74,11 +74,6 @@ def apart(suite: Suite, cell: Cell, context: Context) -> Outcome | dict[str, Any
         }
 
 
-def described(context: Context) -> dict[str, Any]:
-    """A context as JSON."""
-    return {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(context).items()}
-
-
 def restored(answer: Mapping[str, Any]) -> Outcome | dict[str, Any]:
     """What the other process wrote."""
     return dict(answer["error"]) if "error" in answer else Outcome(**answer["outcome"])
@@ -91,9 +86,7 @@ def main(argv: list[str]) -> int:
 
     name, cell, context, answer = argv
     suite = suite_of(name)
-    where = json.loads(context)
-    paths = {k: Path(v) if v else None for k, v in where.items() if k != "device"}
-    outcome = here(suite, suite.cell(**json.loads(cell)), Context(where["device"], **paths))
+    outcome = here(suite, suite.cell(**json.loads(cell)), Context.from_dict(json.loads(context)))
     if isinstance(outcome, Outcome):
         write_json(Path(answer), {"outcome": finite(dataclasses.asdict(outcome))})
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import functools
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from eval.systems.mardini import hash_of, shipped
 
 if TYPE_CHECKING:
     from eval.datasets.base import Dataset
@@ -31,8 +32,8 @@ def score(
 ) -> dict[str, Any]:
     """The toolkit's record of one system on one dataset, with detectors of seeded random weights.
 
-    Predictions and features lie below ``output``: a cell that was interrupted resumes, and cells on the same clips
-    share the features of the true ones.
+    Predictions and features lie below ``output``, a folder of the cell's own: a cell that was interrupted resumes, and
+    several can be measured at a time. Features of true clips come from the toolkit's cache.
     """
     from eval.metrics import build_metrics
     from eval.runner import Run
@@ -80,6 +81,22 @@ def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def afresh() -> Iterator[None]:
+    """Without the cache of true clips' features: they are computed, and so timed and checked, like all else."""
+    before = os.environ.get("MARDINI_FEATURES")
+    os.environ["MARDINI_FEATURES"] = "off"
+    try:
+        yield
+    finally:
+        del os.environ["MARDINI_FEATURES"]
+        if before is not None:
+            os.environ["MARDINI_FEATURES"] = before
+
+
+@functools.cache
 def weights() -> dict[str, Any]:
     """Hash of the checkpoint that ships: with another one, cells of system ``mardini`` are measured again."""
+    from eval.systems.mardini import hash_of, shipped
+
     return {"weights_sha256": hash_of(shipped())}

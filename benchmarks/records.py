@@ -35,7 +35,8 @@ def machine_name(suite: Suite, device: str) -> str:
     from eval.workers import cores
 
     name = slug(cpu_model()).lower() or "cpu"
-    return f"{name}-{cores()}cores" if suite.timed else name
+    count = cores()
+    return f"{name}-{count}core{'s' if count > 1 else ''}" if suite.timed else name
 
 
 def record_path(folder: Path, cell: Cell) -> Path:

@@ -70,8 +70,13 @@ def describe(suite: Suite, made: Plan) -> str:
     guesses = {cell: estimate(suite, cell, made.known) for cell in made.todo}
     lines = []
     for cell, state in made.states.items():
-        what = f"to do, {span(guesses[cell])}" if cell in guesses else f"{state}, skipped"
-        lines.append(f"{label(cell)}: {what if state in ('missing', 'done') else f'{state}: {what}'}")
+        if cell in guesses:
+            what = f"to do, {span(guesses[cell])}" + ("" if state == "missing" else f" ({state})")
+        else:
+            what = {"failed": "failed before, skipped without --retry", "done": "done"}.get(
+                state, "beyond --limit"
+            )
+        lines.append(f"{label(cell)}: {what}")
     known = [guess for guess in guesses.values() if guess is not None]
     unknown = len(guesses) - len(known)
     total = f"{len(made.states)} cells, {len(made.todo)} to do"

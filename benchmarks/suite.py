@@ -38,6 +38,22 @@ class Context:
     records: Path = Path("records")
     data_root: Path | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        root = None if self.data_root is None else str(self.data_root)
+        return {
+            "device": self.device,
+            "cache": str(self.cache),
+            "records": str(self.records),
+            "data_root": root,
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Context:
+        """Inverse of :meth:`to_dict`."""
+        root = data["data_root"]
+        return Context(data["device"], Path(data["cache"]), Path(data["records"]), root and Path(root))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -56,11 +72,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Shown:
-    """A column of a suite's table: name of the value, heading, digits after the point."""
+    """A column of a suite's table: name of the value, heading, digits after the point; ``scale``: to its unit."""
 
     name: str
     heading: str
     decimals: int = 2
+    scale: float = 1.0
 
 
 def nothing(cell: Cell) -> dict[str, Any]:

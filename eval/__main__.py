@@ -1,15 +1,17 @@
 """The toolkit's own pages: what there is to choose from, and what of it is on this machine.
 
 python -m eval list                       datasets, protocols, systems and metrics, and what is here
-python -m eval weights                    detector weights: what is here, where the rest comes from
+python -m eval weights                    weight files: what is here, where the rest comes from
 python -m eval weights --fetch            fetch what is missing
 python -m eval table A/record.json B ...  records of several runs in one table, if they belong together
+python -m eval calibrate                  all metrics against other implementations, into eval/README.md
 python -m eval.interpolation --help       score frame-interpolation systems
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,18 +27,30 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    pages = parser.add_subparsers(dest="page", metavar="{list,weights,table}")
+    pages = parser.add_subparsers(dest="page", metavar="{list,weights,table,calibrate}")
     names = pages.add_parser(
         "list",
         help="datasets, protocols, systems and metrics, and what is on this machine",
         allow_abbrev=False,
     )
     names.add_argument("--weights-dir", type=Path, metavar="DIR", help="looked in for weights first")
-    weights = pages.add_parser("weights", help="detector weights on this machine", allow_abbrev=False)
+    weights = pages.add_parser("weights", help="weight files on this machine", allow_abbrev=False)
     weights.add_argument("--fetch", action="store_true", help="download what is missing")
     weights.add_argument("--weights-dir", type=Path, metavar="DIR", help="looked in first, fetched into")
     table = pages.add_parser("table", help="records of several runs in one table", allow_abbrev=False)
     table.add_argument("records", type=Path, nargs="+", help="record.json files, or folders with them below")
+    calibrate = pages.add_parser(
+        "calibrate", help="every metric against other implementations", allow_abbrev=False
+    )
+    calibrate.add_argument("--only", metavar="A,B", help="metrics to compare; nothing is written")
+    calibrate.add_argument(
+        "--real",
+        type=Path,
+        nargs="?",
+        const=Path(os.environ.get("MARDINI_SHARED", "")),
+        metavar="DIR",
+        help="on frames of DAVIS in DIR (default: MARDINI_SHARED); nothing is written",
+    )
     return parser
 
 
@@ -50,6 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return show_weights(options.weights_dir, options.fetch)
     if options.page == "table":
         return show_table(options.records)
+    if options.page == "calibrate":
+        from eval.calibration.page import calibrate
+
+        return calibrate(options.only.split(",") if options.only else None, options.real)
     parser().print_help()
     return 0
 
@@ -71,7 +89,7 @@ def show_weights(weights_dir: Path | None, fetch: bool) -> int:
     if fetch:
         failed = [found.sentence for found in fetch_all(None, weights_dir).values() if found.path is None]
     for row in rows(weights_dir):
-        print(f"{row['file']}  ({row['MB']} MB, for {row['metrics']})")
+        print(f"{row['file']}  ({row['MB']} MB, for {row['users']})")
         for field in ("here", "url", "sha256", "licence"):
             print(f"  {field:8} {row[field]}")
     for sentence in failed:

@@ -1,4 +1,4 @@
-"""Pretrained weight files: one table of names, addresses and hashes, and where they are looked for.
+"""Pretrained weight files, of detectors and of rival systems: names, addresses, hashes, and where they are looked for.
 
 Order: the folder given (``--weights-dir``), the folder in ``MARDINI_WEIGHTS``, the user cache
 (``$XDG_CACHE_HOME/mardini/weights``, by default ``~/.cache/mardini/weights``), then a download into the
@@ -23,6 +23,10 @@ from mardini.files import sha256
 TORCH = "https://download.pytorch.org/models/"
 GITHUB = "https://github.com/"
 HUGGING_FACE = "https://huggingface.co/"
+INTERPOLATION = (
+    HUGGING_FACE
+    + "Comfy-Org/frame_interpolation/resolve/219da3c9d8c357ceaf457fc1d5932c6e861b8dee/frame_interpolation/"
+)
 CLIP = "https://openaipublic.azureedge.net/clip/models/"
 
 
@@ -38,6 +42,7 @@ class Weight:
         urls: addresses, tried in order; all must give the same bytes.
         licence: what is known of its terms.
         metrics: names of the metrics that need it.
+        systems: names of the systems that need it.
         md5: of its bytes, where that is what there is.
     """
 
@@ -47,7 +52,8 @@ class Weight:
     megabytes: int
     urls: tuple[str, ...]
     licence: str
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
     md5: str = ""
 
     @property
@@ -74,7 +80,7 @@ WEIGHTS: dict[str, Weight] = {
                 "weights-inception-2015-12-05-6726825d.pth",
             ),
             "Apache-2.0 (TensorFlow graph, ported by pytorch-fid)",
-            ("fid",),
+            ("fid", "fid_tf1", "fid_clean", "kid"),
         ),
         Weight(
             "i3d",
@@ -88,7 +94,7 @@ WEIGHTS: dict[str, Weight] = {
                 "https://drive.google.com/uc?export=download&id=1mQK8KD8G6UWRa5t87SRMm5PVXtlpneJT",
             ),
             "MIT (VideoGPT); trained by DeepMind on Kinetics-400",
-            ("fvd",),
+            ("fvd", "fvd_cdfvd"),
         ),
         Weight(
             "i3d_torchscript",
@@ -119,7 +125,7 @@ WEIGHTS: dict[str, Weight] = {
             553,
             (TORCH + "vgg16-397923af.pth",),
             "BSD-3-Clause (torchvision); trained on ImageNet",
-            ("lpips_vgg",),
+            ("lpips_vgg", "dists"),
         ),
         Weight(
             "squeezenet",
@@ -129,6 +135,24 @@ WEIGHTS: dict[str, Weight] = {
             (TORCH + "squeezenet1_1-b8a52dc0.pth",),
             "BSD-3-Clause (torchvision); trained on ImageNet",
             ("lpips_squeeze",),
+        ),
+        Weight(
+            "film",
+            "film_net_fp16.safetensors",
+            "f226e51375dc839d4b40e5c3d63da560dd1ea1c962364ec78f5adf2d05db05c0",
+            69,
+            (INTERPOLATION + "film_net_fp16.safetensors",),
+            "Apache-2.0 (google-research/frame-interpolation, ported by dajes)",
+            systems=("film-style",),
+        ),
+        Weight(
+            "rife",
+            "rife_v4.25.safetensors",
+            "1505884b9bdae956795430d2a70f7e2317b2abd8f130f8cfdb35a5759f909481",
+            23,
+            (INTERPOLATION + "rife_v4.25.safetensors",),
+            "MIT (hzwer/Practical-RIFE)",
+            systems=("rife-4.25",),
         ),
         Weight(
             "dino_vitb16",
@@ -147,7 +171,7 @@ WEIGHTS: dict[str, Weight] = {
             354,
             (CLIP + "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt",),
             "MIT (openai/CLIP)",
-            ("background_consistency",),
+            ("clip", "background_consistency"),
         ),
         Weight(
             "clip_vit_l_14",
@@ -187,6 +211,15 @@ WEIGHTS: dict[str, Weight] = {
             (TORCH + "raft_large_C_T_V1-22a6c225.pth",),
             "BSD-3-Clause (RAFT's raft-things.pth, ported by torchvision)",
             ("dynamic_degree_torchvision",),
+        ),
+        Weight(
+            "raft_large_skht",
+            "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+            "ff5fadd56d26b40647388883af1547351ea17868b765c05b27231e72dd16a322",
+            21,
+            (TORCH + "raft_large_C_T_SKHT_V2-ff5fadd5.pth",),
+            "BSD-3-Clause (torchvision); trained on Sintel, KITTI, HD1K, FlyingChairs and FlyingThings3D",
+            ("warping_error_raft",),
         ),
     )
 }
@@ -310,7 +343,8 @@ def availability(
 def rows(weights_dir: Path | None = None) -> list[dict[str, str]]:
     """The table for ``python -m eval weights``: one row a file, with what is on this machine. No download.
 
-    Keys: file, metrics, MB, sha256, licence, url, here (the path, ``missing`` or ``wrong hash: <path>``).
+    Keys: file, users (metrics and systems), MB, sha256, licence, url, here (the path, ``missing`` or
+    ``wrong hash: <path>``).
     """
     table = []
     for weight in WEIGHTS.values():
@@ -322,7 +356,7 @@ def rows(weights_dir: Path | None = None) -> list[dict[str, str]]:
         table.append(
             {
                 "file": weight.file,
-                "metrics": ", ".join(weight.metrics),
+                "users": ", ".join((*weight.metrics, *weight.systems)),
                 "MB": str(weight.megabytes),
                 "sha256": weight.pin,
                 "licence": weight.licence,

@@ -170,7 +170,7 @@ class Pooled:
     def __init__(self, whole_clip: bool) -> None:
         self.whole_clip = whole_clip
 
-    def features(self, frames: np.ndarray) -> np.ndarray:
+    def features(self, frames: np.ndarray, convention: str = "", *, crop: bool = True) -> np.ndarray:
         grid = frames.reshape(len(frames), 8, 4, 8, 4, 3).mean(axis=(2, 4, 5)).reshape(len(frames), 64)
         return (grid.reshape(1, -1) if self.whole_clip else grid).astype(np.float32)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from eval.datasets.base import Clip, Dataset
 from eval.metrics.collection import MetricSet
-from eval.metrics.frechet import frechet_distance
+from eval.metrics.frechet import frechet_distance, frechet_estimate
 from eval.metrics.pixel import PSNR
 from eval.protocols import protocol_for
 from eval.runner import Run
@@ -28,7 +28,7 @@ class Corner:  # four numbers a frame: a set metric that costs nothing
     variant, higher_is_better, decimals, suffixes, min_frames, min_clips = {}, False, 2, ("_all",), 1, 2
     def features(self, frames, targets, middle):
         return {"corner_all": frames[list(targets), 0, 0:2, 0:2].reshape(len(targets), 4).astype(np.float32)}
-    distance = staticmethod(frechet_distance)
+    distance, estimate = staticmethod(frechet_distance), staticmethod(frechet_estimate)
 
 def load(number):
     return np.random.default_rng(number).integers(0, 256, (9, 16, 16, 3), np.uint8)

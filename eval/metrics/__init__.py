@@ -62,6 +62,12 @@ def _ssim(name: str, shifted: bool) -> Callable[[Path | None, str], FrameMetric]
     return make
 
 
+def _ssim_3d(path: Path | None, device: str) -> FrameMetric:
+    from eval.metrics.pixel import SSIM3D
+
+    return SSIM3D()
+
+
 def _lpips(net: str) -> Callable[[Path | None, str], FrameMetric]:
     def make(path: Path | None, device: str) -> FrameMetric:
         from eval.metrics.lpips import LPIPS
@@ -71,17 +77,32 @@ def _lpips(net: str) -> Callable[[Path | None, str], FrameMetric]:
     return make
 
 
-def _fid(path: Path | None, device: str) -> SetMetric:
-    from eval.metrics.detectors import FID
+def _dists(path: Path | None, device: str) -> FrameMetric:
+    from eval.metrics.dists import DISTS
 
-    return FID(path, device)
+    return DISTS(path, device)
 
 
-def _fvd(styleganv: bool) -> Callable[[Path | None, str], SetMetric]:
+def _fid(convention: str = "") -> Callable[[Path | None, str], SetMetric]:
+    def make(path: Path | None, device: str) -> SetMetric:
+        from eval.metrics.detectors import FID
+
+        return FID(path, device, convention=convention)
+
+    return make
+
+
+def _kid(path: Path | None, device: str) -> SetMetric:
+    from eval.metrics.kid import KID
+
+    return KID(path, device)
+
+
+def _fvd(convention: str = "") -> Callable[[Path | None, str], SetMetric]:
     def make(path: Path | None, device: str) -> SetMetric:
         from eval.metrics.detectors import FVD
 
-        return FVD(path, device, styleganv=styleganv)
+        return FVD(path, device, convention=convention)
 
     return make
 
@@ -95,17 +116,44 @@ def _vbench(name: str) -> Callable[..., VideoMetric]:
     return make
 
 
+def _clip(path: Path | None, device: str) -> VideoMetric:
+    from eval.metrics.clip import ClipSimilarity
+
+    return ClipSimilarity(path, device)
+
+
+def _warping_error(path: Path | None, device: str) -> VideoMetric:
+    from eval.metrics.temporal import WarpingError
+
+    return WarpingError()
+
+
+def _warping_error_raft(path: Path | None, device: str) -> VideoMetric:
+    from eval.metrics.temporal import RaftWarpingError
+
+    return RaftWarpingError(path, device)
+
+
 METRICS: dict[str, Entry] = {
     "psnr": Entry("PSNR of the middle frame and mean over frames, dB", None, _psnr),
     "psnr_clip": Entry("PSNR from the error pooled over a clip's generated frames, dB", None, _psnr_clip),
     "ssim_vidim": Entry("SSIM, Gaussian 11/1.5 on [-1, 1], L = 2", None, _ssim("ssim_vidim", shifted=True)),
     "ssim_std": Entry("SSIM, Gaussian 11/1.5 on [0, 1], L = 1", None, _ssim("ssim_std", shifted=False)),
+    "ssim_3d": Entry("SSIM with channels as a third dimension, as RIFE and AMT compute it", None, _ssim_3d),
     "lpips_alex": Entry("LPIPS v0.1, AlexNet", "alexnet", _lpips("alex")),
     "lpips_vgg": Entry("LPIPS v0.1, VGG-16", "vgg16", _lpips("vgg")),
     "lpips_squeeze": Entry("LPIPS v0.1, SqueezeNet 1.1", "squeezenet", _lpips("squeeze")),
-    "fid": Entry("FID of generated frames (pytorch-fid's convention)", "inception", _fid),
-    "fvd": Entry("FVD of whole clips, VideoGPT's I3D, ddof 1", "i3d", _fvd(styleganv=False)),
-    "fvd_styleganv": Entry("FVD, StyleGAN-V's I3D file, ddof 0", "i3d_torchscript", _fvd(styleganv=True)),
+    "dists": Entry("DISTS, VGG-16 (extra 'dists')", "vgg16", _dists),
+    "fid": Entry("FID of generated frames (pytorch-fid's convention)", "inception", _fid()),
+    "fid_tf1": Entry("FID, torch-fidelity's convention: TensorFlow 1's resize", "inception", _fid("_tf1")),
+    "fid_clean": Entry("FID, clean-fid's convention: antialiased resize", "inception", _fid("_clean")),
+    "kid": Entry("KID on the features of fid, subsets of at most 1000", "inception", _kid),
+    "fvd": Entry("FVD of whole clips, VideoGPT's I3D, ddof 1", "i3d", _fvd()),
+    "fvd_styleganv": Entry("FVD, StyleGAN-V's I3D file, ddof 0", "i3d_torchscript", _fvd("_styleganv")),
+    "fvd_cdfvd": Entry("FVD, I3D mode of cd-fvd: VideoGPT's I3D, stretched, ddof 0", "i3d", _fvd("_cdfvd")),
+    "clip": Entry("CLIP ViT-B/32: of consecutive frames, and with the given ones", "clip_vit_b_32", _clip),
+    "warping_error": Entry("error of frames warped onto one another by DIS flow", None, _warping_error),
+    "warping_error_raft": Entry("the same by RAFT's flow", "raft_large_skht", _warping_error_raft),
     "i2v_subject": Entry("VBench: likeness to the given frame, DINO", "dino_vitb16", _vbench("I2VSubject")),
     "subject_consistency": Entry(
         "VBench: likeness of frames to one another, DINO", "dino_vitb16", _vbench("SubjectConsistency")
@@ -130,11 +178,16 @@ METRICS: dict[str, Entry] = {
     ),
 }
 
-# Short names for the usual choice of a family.
+# Short names for the usual choice of a family, and for all of its conventions.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "psnr": ("psnr", "psnr_clip"),
     "ssim": ("ssim_vidim", "ssim_std"),
     "lpips": ("lpips_alex",),
+    "temporal": ("warping_error", "temporal_flickering"),
+    "every_ssim": ("ssim_vidim", "ssim_std", "ssim_3d"),
+    "every_lpips": ("lpips_alex", "lpips_vgg", "lpips_squeeze"),
+    "every_fid": ("fid", "fid_tf1", "fid_clean"),
+    "every_fvd": ("fvd", "fvd_styleganv", "fvd_cdfvd"),
     "vbench": (
         "i2v_subject",
         "subject_consistency",
@@ -150,7 +203,7 @@ PACKAGES = {"pyiqa": "pip install pyiqa (its licence forbids commercial use)"}
 """Optional package -> how to get it."""
 
 DEFAULT: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "fvd")
-DEFAULT_WITHOUT_TRUTH: tuple[str, ...] = ("vbench",)
+DEFAULT_WITHOUT_TRUTH: tuple[str, ...] = ("vbench", "clip", "warping_error")
 """What is computed when the user does not say and there are no true clips."""
 
 

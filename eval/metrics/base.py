@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from mardini.errors import UserError
+
+if TYPE_CHECKING:
+    from eval.statistics import Estimate
 
 Kind = Literal["frame", "video", "set"]
 """What a metric looks at: each generated frame, a whole clip, or all clips together."""
@@ -44,23 +47,34 @@ class Column:
     weights: Mapping[str, str] = field(default_factory=dict)
 
 
+def check_frames(frames: np.ndarray, name: str = "clip") -> None:
+    """Raise ``UserError`` unless ``frames`` are ``uint8`` RGB (T, H, W, 3): no metric guesses a value range."""
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+        raise UserError(
+            f"{name} frames must be uint8 RGB of shape (T, H, W, 3), got {frames.dtype} of shape "
+            f"{frames.shape}: convert them first"
+        )
+
+
 class Pair:
     """The generated frames of a clip and the true ones; what several metrics need is computed once.
 
-    Raises ``UserError`` unless both are ``uint8`` arrays of one shape (T, H, W, 3).
+    Raises ``UserError`` unless both are ``uint8`` arrays of one shape (T, H, W, 3), and for frames in [0, 1] that
+    were cast to 8 bits without being multiplied by 255.
     """
 
     def __init__(self, prediction: np.ndarray, reference: np.ndarray) -> None:
-        for name, frames in (("prediction", prediction), ("reference", reference)):
-            if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-                raise UserError(
-                    f"{name} frames must be uint8 RGB of shape (T, H, W, 3), got {frames.dtype} of shape "
-                    f"{frames.shape}: convert them first"
-                )
+        check_frames(prediction, "prediction")
+        check_frames(reference, "reference")
         if prediction.shape != reference.shape:
             raise UserError(
                 f"prediction of shape {prediction.shape} does not match the reference's {reference.shape}: "
                 "give as many frames of the same size"
+            )
+        if prediction.max(initial=0) == 1 < reference.max(initial=0):
+            raise UserError(
+                "prediction frames hold no grey level but 0 and 1: they seem to be in [0, 1], cast to 8 bits; "
+                "multiply by 255 and round before"
             )
         self.prediction, self.reference = prediction, reference
 
@@ -71,11 +85,11 @@ class Pair:
         return np.square(difference).mean(axis=(1, 2, 3), dtype=np.float64)
 
     @cached_property
-    def moments(self) -> list[Any]:
-        """SSIM's windowed moments of each frame (``pixel.Moments``), on the [0, 1] scale."""
-        from eval.metrics.pixel import window_moments
+    def windowed(self) -> list[Any]:
+        """SSIM's windowed means of each frame (``pixel.Windowed``), on the [0, 1] scale."""
+        from eval.metrics.pixel import windowed_means
 
-        return [window_moments(a, b) for a, b in zip(self.prediction, self.reference, strict=True)]
+        return [windowed_means(a, b) for a, b in zip(self.prediction, self.reference, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -87,12 +101,18 @@ class Video:
         given: indices of the frames that the system was shown, ascending; those are exact.
         reference: the true clip, shaped like ``frames``; ``None`` where there is none (image suites).
         fps: frames per second.
+
+    Raises:
+        UserError: the frames are not ``uint8`` RGB.
     """
 
     frames: np.ndarray
     given: tuple[int, ...]
     reference: np.ndarray | None
     fps: float
+
+    def __post_init__(self) -> None:
+        check_frames(self.frames)
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -207,6 +227,10 @@ class SetMetric(Metric, Protocol):
 
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:
         """Distance between two feature sets (N, D), in float64."""
+        ...
+
+    def estimate(self, a: np.ndarray, b: np.ndarray, sources: Sequence[str]) -> Estimate:
+        """That distance with a jackknife interval; rows i belong together, cut from video ``sources[i]``."""
         ...
 
 

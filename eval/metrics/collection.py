@@ -44,7 +44,8 @@ class MetricSet:
         self.with_middle = with_middle
         self.columns = [column for metric in metrics for column in self._columns(metric)]
         self.missing = list(missing)
-        self.detectors = [m.detector + suffix for m in self.set_metrics for suffix in self.suffixes(m)]
+        keys = [m.detector + suffix for m in self.set_metrics for suffix in self.suffixes(m)]
+        self.detectors = list(dict.fromkeys(keys))
 
     def suffixes(self, metric: AnyMetric) -> tuple[str, ...]:
         """Those of a metric's suffixes that there are in this task."""
@@ -95,7 +96,8 @@ class MetricSet:
         """
         found: dict[str, np.ndarray] = {}
         for metric in self.set_metrics:
-            found |= metric.features(frames, targets, middle)
+            if metric.detector + metric.suffixes[-1] not in found:  # FID's features serve KID too
+                found |= metric.features(frames, targets, middle)
         return found
 
     def distances(
@@ -117,16 +119,12 @@ class MetricSet:
         Raises:
             UserError: fewer than two samples, or features that are not finite.
         """
-        from eval.metrics.frechet import frechet_estimate
-
         result: dict[str, Estimate] = {}
         for metric in self.set_metrics:
             for suffix in self.suffixes(metric):
                 key = metric.detector + suffix
                 ours, real = features_pred[key], features_ref[key]
-                result[metric.name + suffix] = frechet_estimate(
-                    ours, real, row_sources(sources, len(ours)), metric.distance
-                )
+                result[metric.name + suffix] = metric.estimate(ours, real, row_sources(sources, len(ours)))
         return result
 
     def floors(self, features_ref: Mapping[str, np.ndarray], sources: Sequence[str]) -> dict[str, Floor]:
