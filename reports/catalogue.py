@@ -246,7 +246,7 @@ def speeds(machine: str, cells: list[Record]) -> Figure:
     """Our metrics against others'."""
     rows = speed.rows(cells)
     title = f"Seconds and peak memory of metrics on {machine}"
-    height = 0.9 + 0.17 * len({speed.label(row) for row in rows})
+    height = 1.0 + 0.2 * len({speed.label(row) for row in rows})
     command = RUN.format("metric-speed")
     return Figure(f"metric-speed-{machine}", title, rows, speed.draw, (PAGE, height), command, 2, 2)
 

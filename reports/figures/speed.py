@@ -54,6 +54,6 @@ def draw(rows: Sequence[Row], axes: Sequence[Any]) -> None:
         else:
             ax.set_xlim(left=0)
         ax.set_yticks(range(len(metrics)), metrics if ax is axes[0] else [])
-        ax.invert_yaxis()
+        ax.set_ylim(len(metrics) - 0.5, -0.5)
         ax.grid(axis="x")
         ax.set_title(title)
