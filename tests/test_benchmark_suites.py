@@ -190,7 +190,7 @@ def test_weight_files_hold_the_weights_of_our_random_detectors(context: Context)
     from eval.networks.inception import load_inception
 
     clip = metric_speed.pairs(CELL)[0][0]
-    for kind, load, frames in (("inception", load_inception, clip[:1]), ("i3d", load_i3d, clip)):
+    for kind, load, frames in (("inception", load_inception, clip[:1]), ("i3d", load_i3d, clip[None])):
         path = peers.tools.weight_file(kind, context.cache)
         np.testing.assert_array_equal(load(path).features(frames), load(None).features(frames))
 
