@@ -76,7 +76,7 @@ def places(text: str) -> tuple[int, ...]:
 def run_task(task: TaskName, options: argparse.Namespace) -> int:
     """Check the options, score, print; the exit status."""
     check(options)
-    from eval.datasets import load_dataset
+    from eval.datasets import load_dataset, stands_for
     from eval.metrics import build_metrics
     from eval.protocols import protocol_for
     from eval.runner import Run
@@ -85,7 +85,8 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
 
     device = local_device(options.device)
     given = getattr(options, "given", None)
-    protocol = protocol_for(task, options.dataset, frames=options.frames, given=given)
+    name, _ = stands_for(options.dataset, options.data_root)
+    protocol = protocol_for(task, name, frames=options.frames, given=given)
     metrics = build_metrics(
         options.metrics,
         options.features or protocol.features,
@@ -197,22 +198,19 @@ def show(
     records: Sequence[Mapping[str, Any]], metrics: MetricSet, run: Run, against: str | None = None
 ) -> None:
     """Print the tables, what they mean, and where the records are."""
-    from eval.comparison import compare
+    from eval.comparison import compare, compare_with_best
     from eval.results import Store
-    from eval.table import best, differences, notes, printed, tables
+    from eval.table import differences, notes, printed, tables
 
     columns = [column.name for column in metrics.columns]
     absent = [name for missing in metrics.missing for name in missing.columns]
     print(f"\n{records[0]['protocol']} on {records[0]['dataset']['name']}\n")
     rows = {record["variant"]: Store(run.folder / record["variant"]).rows for record in records}
-    shown = [name for name in printed(columns) if len(records) > 1]
-    leaders = {
-        name: next((v for v in rows if v in best(records, name)), records[0]["variant"]) for name in shown
-    }
-    print(tables(records, columns, absent, compare(records, shown, rows, leaders)))
+    shown = printed(columns)
+    print(tables(records, columns, absent, compare_with_best(records, shown, rows)))
     if against is None and len(records) == 2:
         against = records[0]["variant"]
-    if against is not None and shown:
+    if against is not None and len(records) > 1:
         found = compare(records, shown, rows, dict.fromkeys(shown, against))
         print(f"\n{differences(records, shown, found, against)}")
     print()

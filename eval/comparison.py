@@ -71,6 +71,23 @@ Comparison = Mapping[str, Mapping[str, Difference]]
 """Column -> variant -> its difference to the system compared with."""
 
 
+def compare_with_best(
+    records: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    rows: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> Comparison:
+    """Every system's difference to the best of each column; empty where there is one system, or rows are missing."""
+    from eval.table import best, comparable
+
+    comparable(records, columns)
+    clips = records[0]["dataset"]["clips"]
+    if len(records) < 2 or any(len(rows[record["variant"]]) != clips for record in records):
+        return {}
+    variants = [record["variant"] for record in records]
+    leaders = {name: next((v for v in variants if v in best(records, name)), variants[0]) for name in columns}
+    return compare(records, columns, rows, leaders)
+
+
 def compare(
     records: Sequence[Mapping[str, Any]],
     columns: Sequence[str],

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from eval.datasets import DATASETS, DatasetInfo
+from eval.datasets import ALIASES, DATASETS, DatasetInfo
 from mardini.errors import UserError, unknown
 
 TaskName = Literal["interpolation", "i2v", "expansion"]
@@ -81,7 +81,7 @@ def protocol_for(
         UserError: unknown dataset, one without the frames that the task needs, or ``given`` that do not fit.
     """
     if dataset not in DATASETS:
-        raise unknown("dataset", dataset, DATASETS)
+        raise unknown("dataset", dataset, [*DATASETS, *ALIASES])
     info = DATASETS[dataset]
     count = info.frames if frames is None else frames
     least = 3 if task == "interpolation" else 2

@@ -111,6 +111,7 @@ def assemble(
             "expected": dataset.expected,
             "limit": run.limit,
             "fps": dataset.fps,
+            "details": dict(dataset.details),
         },
         "seed": run.seed,
         "key": job.key,

@@ -140,7 +140,8 @@ class Loop:
         by_id = {clip.id: clip for clip in self.run_.dataset.clips}
 
         def expected(clip_id: str) -> tuple[int, int]:
-            height, width = self.protocol.size or by_id[clip_id].load().shape[1:3]
+            clip = by_id[clip_id]
+            height, width = self.protocol.size or clip.size or clip.load().shape[1:3]
             return height, width
 
         for job in self.jobs:

@@ -464,6 +464,40 @@ def test_names_of_a_list() -> None:
     assert names("a, b,,c") == ["a", "b", "c"]
 
 
+def test_records_of_several_runs_share_a_table_if_they_belong_together(
+    run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from eval.__main__ import main as page
+
+    both = run("--systems", "repeat,blend", output="both")
+    printed = capsys.readouterr().out
+    one, two = run("--systems", "repeat", output="one"), run("--systems", "blend", output="two")
+    capsys.readouterr()
+    assert page(["table", str(one), str(two)]) == 0
+    table = capsys.readouterr().out
+    values = [line for line in printed.splitlines() if line.startswith(("repeat", "blend"))]
+    assert len(values) >= 4 and all(
+        line in table for line in values if "p 0" not in line and "p <" not in line
+    )
+    other = run("--systems", "flow", "--limit", "3", output="other")
+    capsys.readouterr()
+    for paths, message in (
+        ([one, other], "different clips"),
+        ([one, both], "two records are of system 'repeat'"),
+        ([one / "nothing"], "holds no record"),
+    ):
+        assert page(["table", *map(str, paths)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_system_is_compared_with_another_clip_by_clip(run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--against", "blend")
+    printed = capsys.readouterr().out
+    assert "Difference to blend, clip by clip" in printed and " p 0." in printed
+    run("--against", "flwo", status=2)
+    assert "did you mean 'flow'" in capsys.readouterr().err
+
+
 def test_any_frames_may_be_given(run) -> None:
     """Given frames are not scored, and where the middle one is given there is no score of it."""
     (made,) = records(run("--given", "0,4,8", "--systems", "blend", output="mask")).values()

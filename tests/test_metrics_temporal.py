@@ -1,8 +1,6 @@
-"""Flicker and warping error: formulas restated, closed forms, and what a mask leaves out."""
+"""Warping error: formulas restated, closed forms, and what a mask leaves out."""
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import skimage.data
 import torch
 
 from eval.metrics.base import Video
-from eval.metrics.temporal import RaftWarpingError, TemporalFlicker, WarpingError, visible, warping_error
+from eval.metrics.temporal import RaftWarpingError, WarpingError, visible, warping_error
 from mardini.errors import UserError
 
 
@@ -26,15 +24,8 @@ def video(frames: np.ndarray) -> Video:
     return Video(frames, (0,), None, 24.0)
 
 
-def test_flicker_is_vbenchs_formula():
-    frames = moving()
-    maes = [np.mean(np.abs(a.astype(np.float32) - b)) for a, b in itertools.pairwise(frames)]
-    assert TemporalFlicker()(video(frames))[""] == pytest.approx((255 - np.mean(maes)) / 255, abs=1e-6)
-
-
-def test_a_still_clip_is_perfect_by_both():
+def test_a_still_clip_is_perfect():
     still = np.repeat(moving(frames=1), 3, axis=0)
-    assert TemporalFlicker()(video(still)) == {"": 1.0}
     assert WarpingError()(video(still)) == {"": 0.0}
 
 
@@ -125,8 +116,8 @@ def test_rafts_flow_is_what_warping_uses(monkeypatch):
     assert metric(video(frames))[""] < 1e-9
 
 
-@pytest.mark.parametrize("metric", [TemporalFlicker(), WarpingError()])
-def test_refusals(metric):
+def test_refusals():
+    metric = WarpingError()
     with pytest.raises(UserError, match="compares consecutive frames, but this clip has 1"):
         metric(video(moving(frames=1)))
     with pytest.raises(UserError, match="must be uint8 RGB"):

@@ -51,8 +51,8 @@ def checks() -> list[Check]:
     )
     rows.append(
         Check(
-            "temporal_flicker",
-            "(255 - MAE) / 255",
+            "temporal_flickering",
+            "1 - MAE / 255",
             WRITTEN_OUT,
             "after VBench temporal_flickering.py",
             PROCEDURAL,
@@ -129,7 +129,7 @@ def _videos() -> list[Video]:
 
 
 def _flicker() -> Values:
-    from eval.metrics.temporal import TemporalFlicker
+    from eval.metrics.vbench import TemporalFlickering
 
     theirs = []
     for video in _videos():
@@ -137,7 +137,7 @@ def _flicker() -> Values:
         for a, b in itertools.pairwise(video.frames):
             errors.append(np.mean(np.abs(np.array(a, np.float32) - np.array(b, np.float32))))
         theirs.append((255.0 - np.mean(errors)) / 255.0)
-    return [TemporalFlicker()(video)[""] for video in _videos()], theirs
+    return [TemporalFlickering()(video)[""] for video in _videos()], theirs
 
 
 def _warping() -> Values:

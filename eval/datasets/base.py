@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ class Clip:
         outputs: for datasets that come with other methods' results: method name -> loader of that
             method's *target* frames (those not given), ``uint8`` (N, H, W, 3).
         tags: what is known of its content ("rotation", "occlusion"), to break scores down by; may be empty.
+        size: (height, width) of its frames, where it is known without decoding any.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Clip:
     load: Callable[[], np.ndarray]
     outputs: Mapping[str, Callable[[], np.ndarray]] = field(default_factory=dict)
     tags: frozenset[str] = frozenset()
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Dataset:
         fps: frames per second of the clips, as far as it is known.
         notices: plain sentences for the user ("30 of the 357 clips are here ...").
         root: where the files lie; ``None`` for generated data.
+        details: what records say of the set besides: the hash of a frozen list, the name it was asked for by.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Dataset:
     fps: float = 24.0
     notices: Sequence[str] = ()
     root: Path | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def methods(self) -> list[str]:

@@ -80,7 +80,12 @@ def load(
             "give --data-root the folder of an unpacked DAVIS 2016 or DAVIS 2017 trainval archive"
         )
     clips = [  # sorted below: by id "dog-agility/00000" comes before "dog/00000", by name after it
-        Clip(f"{name}/{start:05d}", name, functools.partial(_decode, tuple(images[start : start + frames])))
+        Clip(
+            f"{name}/{start:05d}",
+            name,
+            functools.partial(_decode, tuple(images[start : start + frames])),
+            size=(SIZE, SIZE),
+        )
         for name, images in files.items()
         for start in starts(len(images), frames)
     ]
@@ -104,6 +109,13 @@ def load(
         fps=FPS,
         notices=notices + limited(len(kept), len(clips)),
         root=folder,
+    )
+
+
+def clip_ids(frames: int = 9) -> list[str]:
+    """Ids of all clips, which need no data to be known, sorted."""
+    return sorted(
+        f"{name}/{start:05d}" for name, total in SEQUENCES.items() for start in starts(total, frames)
     )
 
 

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
-from av.error import FFmpegError
 
 from eval.datasets.base import Clip, Dataset
 from eval.datasets.chunks import (
@@ -22,7 +20,15 @@ from eval.datasets.chunks import (
     visible,
 )
 from mardini.errors import UserError
-from mardini.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, image_files, read_image, read_video
+from mardini.video import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    image_files,
+    image_size,
+    probe_video,
+    read_image,
+    read_video,
+)
 
 FPS = 24.0
 WANTED = "videos, or with one sub-folder of frames for each video"
@@ -30,13 +36,14 @@ WANTED = "videos, or with one sub-folder of frames for each video"
 
 @dataclass(frozen=True)
 class Source:
-    """One video: its name, what to call it in errors, its files, its frames, and how to decode some of them."""
+    """One video: name, what to call it in errors, files, frames, rate, size, and how to decode some of it."""
 
     name: str
     described: str
     files: Sequence[Path]
     frames: int
     fps: float | None
+    size: tuple[int, int] | None
     cut: Callable[[int, int], np.ndarray]
 
     def files_of(self, start: int, length: int) -> Sequence[Path]:
@@ -87,7 +94,7 @@ def load(root: Path | None, *, limit: int | None = None, frames: int = 9) -> Dat
     return Dataset(
         name="folder",
         clips=[
-            Clip(name, source.name, functools.partial(source.cut, start, frames))
+            Clip(name, source.name, functools.partial(source.cut, start, frames), size=source.size)
             for name, (source, start) in kept.items()
         ],
         fingerprint=content_hash(
@@ -153,11 +160,12 @@ def _frame_folder(folder: Path, name: str) -> Source:
                 )
         return np.stack(frames)
 
-    return Source(name, f"frame folder {folder}", images, len(images), None, cut)
+    return Source(name, f"frame folder {folder}", images, len(images), None, image_size(images[0]), cut)
 
 
 def _video(file: Path, name: str, decoded: Callable[[Path], np.ndarray]) -> Source:
-    frames, fps = probe(file)
+    info = probe_video(file)
+    frames = info.frames
 
     def cut(start: int, length: int) -> np.ndarray:
         clip = decoded(file)[start : start + length]
@@ -168,25 +176,4 @@ def _video(file: Path, name: str, decoded: Callable[[Path], np.ndarray]) -> Sour
             )
         return clip.copy()
 
-    return Source(name, f"video {file}", [file], frames, fps, cut)
-
-
-def probe(file: Path) -> tuple[int, float | None]:
-    """Number of frames of a video and its frames per second, read from its packets without decoding.
-
-    Raises:
-        UserError: the file is empty, no video, or damaged.
-    """
-    try:
-        with av.open(str(file)) as container:
-            if not container.streams.video:
-                raise UserError(f"{file} holds no video: replace it, or remove it")
-            stream = container.streams.video[0]
-            frames = sum(bool(packet.size) and not packet.is_discard for packet in container.demux(stream))
-            rate = stream.average_rate
-    except (FFmpegError, OSError) as error:
-        reason = "it is empty" if file.stat().st_size == 0 else f"{error.strerror or error}"
-        raise UserError(
-            f"cannot read video {file} ({reason}): replace it by a whole copy, or remove it"
-        ) from error
-    return frames, float(rate) if rate else None
+    return Source(name, f"video {file}", [file], frames, info.fps, (info.height, info.width), cut)

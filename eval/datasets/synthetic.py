@@ -47,4 +47,4 @@ def load(root: Path | None = None, *, limit: int | None = None, seed: int = 0, f
 def _clip(number: int, seed: int, frames: int) -> Clip:
     name = f"synth/{number:05d}"
     draw = functools.partial(make_clip, seed, frames=frames, size=SIZE)
-    return Clip(name, name, draw, tags=tags(seed))
+    return Clip(name, name, draw, tags=tags(seed), size=SIZE)

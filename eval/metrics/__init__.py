@@ -5,6 +5,7 @@ Importing this package is cheap: networks and their libraries are loaded when a 
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,20 @@ FEATURES = ("pretrained", "random")
 class Entry:
     """A metric that can be asked for: a line of description, the weight file it needs, how to make it.
 
-    ``make(path, device)`` takes the verified weight file (``None``: random weights, or no detector at all).
+    ``make(path, device)`` takes the verified weight file (``None``: random weights, or no detector at all), and after
+    it those of ``more`` weights. ``package``: an optional one that it needs.
     """
 
     description: str
     weight: str | None
-    make: Callable[[Path | None, str], AnyMetric]
+    make: Callable[..., AnyMetric]
+    more: tuple[str, ...] = ()
+    package: str = ""
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of all weight files it needs."""
+        return (self.weight, *self.more) if self.weight else ()
 
 
 def _psnr(path: Path | None, device: str) -> FrameMetric:
@@ -116,10 +125,13 @@ def _warping_error_raft(path: Path | None, device: str) -> VideoMetric:
     return RaftWarpingError(path, device)
 
 
-def _temporal_flicker(path: Path | None, device: str) -> VideoMetric:
-    from eval.metrics.temporal import TemporalFlicker
+def _vbench(name: str) -> Callable[..., VideoMetric]:
+    def make(*arguments: Path | str | None) -> VideoMetric:
+        from eval.metrics import vbench
 
-    return TemporalFlicker()
+        return getattr(vbench, name)(*arguments)
+
+    return make
 
 
 METRICS: dict[str, Entry] = {
@@ -131,7 +143,7 @@ METRICS: dict[str, Entry] = {
     "lpips_alex": Entry("LPIPS v0.1, AlexNet", "alexnet", _lpips("alex")),
     "lpips_vgg": Entry("LPIPS v0.1, VGG-16", "vgg16", _lpips("vgg")),
     "lpips_squeeze": Entry("LPIPS v0.1, SqueezeNet 1.1", "squeezenet", _lpips("squeeze")),
-    "dists": Entry("DISTS, VGG-16 (extra 'dists')", "vgg16", _dists),
+    "dists": Entry("DISTS, VGG-16", "vgg16", _dists, package="DISTS_pytorch"),
     "fid": Entry("FID of generated frames (pytorch-fid's convention)", "inception", _fid()),
     "fid_tf1": Entry("FID, torch-fidelity's convention: TensorFlow 1's resize", "inception", _fid("_tf1")),
     "fid_clean": Entry("FID, clean-fid's convention: antialiased resize", "inception", _fid("_clean")),
@@ -142,7 +154,28 @@ METRICS: dict[str, Entry] = {
     "clip": Entry("CLIP ViT-B/32: of consecutive frames, and with the given ones", "clip_vit_b_32", _clip),
     "warping_error": Entry("error of frames warped onto one another by DIS flow", None, _warping_error),
     "warping_error_raft": Entry("the same by RAFT's flow", "raft_large_skht", _warping_error_raft),
-    "temporal_flicker": Entry("likeness of consecutive frames (VBench's formula)", None, _temporal_flicker),
+    "i2v_subject": Entry("VBench: likeness to the given frame, DINO", "dino_vitb16", _vbench("I2VSubject")),
+    "subject_consistency": Entry(
+        "VBench: likeness of frames to one another, DINO", "dino_vitb16", _vbench("SubjectConsistency")
+    ),
+    "background_consistency": Entry(
+        "VBench: likeness of frames to one another, CLIP", "clip_vit_b_32", _vbench("BackgroundConsistency")
+    ),
+    "temporal_flickering": Entry(
+        "VBench: 1 minus the mean difference of neighbouring frames", None, _vbench("TemporalFlickering")
+    ),
+    "aesthetic_quality": Entry(
+        "VBench: LAION's aesthetic predictor",
+        "clip_vit_l_14",
+        _vbench("AestheticQuality"),
+        ("laion_aesthetic",),
+    ),
+    "imaging_quality": Entry(
+        "VBench: MUSIQ, package pyiqa", "musiq_spaq", _vbench("ImagingQuality"), package="pyiqa"
+    ),
+    "dynamic_degree_torchvision": Entry(
+        "VBench: share of clips that move, torchvision's RAFT", "raft_large", _vbench("DynamicDegree")
+    ),
 }
 
 # Short names for the usual choice of a family, and for all of its conventions.
@@ -150,16 +183,37 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "psnr": ("psnr", "psnr_clip"),
     "ssim": ("ssim_vidim", "ssim_std"),
     "lpips": ("lpips_alex",),
-    "temporal": ("warping_error", "temporal_flicker"),
+    "temporal": ("warping_error", "temporal_flickering"),
     "every_ssim": ("ssim_vidim", "ssim_std", "ssim_3d"),
     "every_lpips": ("lpips_alex", "lpips_vgg", "lpips_squeeze"),
     "every_fid": ("fid", "fid_tf1", "fid_clean"),
     "every_fvd": ("fvd", "fvd_styleganv", "fvd_cdfvd"),
+    "vbench": (
+        "i2v_subject",
+        "subject_consistency",
+        "background_consistency",
+        "temporal_flickering",
+        "aesthetic_quality",
+        "imaging_quality",
+        "dynamic_degree_torchvision",
+    ),
 }
 
+PACKAGES = {
+    "pyiqa": "pip install pyiqa (its licence forbids commercial use)",
+    "DISTS_pytorch": "pip install 'mardini[dists]'",
+}
+"""Optional package -> how to get it."""
+
 DEFAULT: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "fvd")
-DEFAULT_WITHOUT_TRUTH: tuple[str, ...] = ("clip", "temporal")
+DEFAULT_WITHOUT_TRUTH: tuple[str, ...] = ("vbench", "clip", "warping_error")
 """What is computed when the user does not say and there are no true clips."""
+
+
+def place_of(metric: str) -> int:
+    """Where a metric, by the name in its columns, stands among all: the order of tables."""
+    name = metric.removesuffix(RANDOM)
+    return list(METRICS).index(name) if name in METRICS else len(METRICS)
 
 
 @dataclass(frozen=True)
@@ -227,27 +281,42 @@ def build_metrics(
     from eval.weights import availability
 
     chosen = expand((DEFAULT if truth else DEFAULT_WITHOUT_TRUTH) if names is None else names, features)
-    needed = [w for name, random in chosen if not random and (w := METRICS[name].weight) is not None]
+    needed = [w for name, random in chosen if not random for w in METRICS[name].weights]
     weights = availability(needed, weights_dir, progress=progress)
     lacking = [found.sentence for found in weights.values() if found.path is None]
+    lacking += [sentence for name, _ in chosen if (sentence := _no_package(METRICS[name], name))]
     if names is not None and lacking:
         raise UserError("\n".join(lacking))
     built: list[AnyMetric] = []
     missing: list[Missing] = []
     for name, random in chosen:
         entry = METRICS[name]
-        found = None if random or entry.weight is None else weights[entry.weight]
-        metric = entry.make(found.path if found else None, device)
-        sentence = found.sentence if found else ""
-        sentence = sentence or _no_truth(metric, truth) or _too_small(metric, frames, size)
+        found = [] if random else [weights[weight] for weight in entry.weights]
+        first, *more = [one.path for one in found] or [None]
+        metric = entry.make(first, device, *more)
+        sentence = next((one.sentence for one in found if one.path is None), "")
+        sentence = (
+            sentence
+            or _no_package(entry, name)
+            or _no_truth(metric, truth)
+            or _too_small(metric, frames, size)
+        )
         if not sentence:
             built.append(metric)
         elif names is not None:
             raise UserError(sentence)
         else:
-            columns = tuple(name + suffix for suffix in metric.suffixes if middle or suffix != "_mid")
+            label = name + (RANDOM if random else "")
+            columns = tuple(label + suffix for suffix in metric.suffixes if middle or suffix != "_mid")
             missing.append(Missing(name, columns, sentence))
     return MetricSet(built, missing, with_middle=middle)
+
+
+def _no_package(entry: Entry, name: str) -> str:
+    """One sentence on the optional package that a metric lacks; empty where it lacks none."""
+    if not entry.package or importlib.util.find_spec(entry.package) is not None:
+        return ""
+    return f"{name} needs the package {entry.package}: {PACKAGES[entry.package]}, or choose other --metrics"
 
 
 def _no_truth(metric: AnyMetric, truth: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from eval.metrics.base import AnyMetric, Column, FrameMetric, Pair, SetMetric, Video, VideoMetric
-from eval.weights import WEIGHTS
+from eval.weights import WEIGHTS, sha256_of_used
 
 if TYPE_CHECKING:
     from eval.metrics import Missing
@@ -153,7 +153,7 @@ class MetricSet:
                 decimals=metric.decimals,
                 version=metric.version,
                 variant=dict(metric.variant),
-                weights={WEIGHTS[name].file: WEIGHTS[name].sha256 for name in metric.weights},
+                weights={WEIGHTS[name].file: sha256_of_used(name) for name in metric.weights},
             )
             for suffix in self.suffixes(metric)
         ]

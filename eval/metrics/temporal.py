@@ -1,15 +1,13 @@
-"""How frames follow one another, measured on the clip alone: flicker, and what motion does not explain.
+"""What motion does not explain of how frames follow one another, measured on the clip alone.
 
-Both are perfect for a clip that stands still: read them beside a measure of motion.
+A clip that stands still is perfect by it: read it beside a measure of motion.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -23,30 +21,6 @@ if TYPE_CHECKING:
 
 Flow = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], list[np.ndarray]]
 """From frames and their partners, ``uint8`` (H, W, 3) each, to flows (H, W, 2) in pixels (x, y), one a pair."""
-
-
-class TemporalFlicker:
-    """``(255 - MAE) / 255`` of consecutive frames, mean over the clip: VBench's ``temporal_flickering``.
-
-    VBench computes it on clips of static scenes; on moving ones it falls with the motion.
-    """
-
-    name = "temporal_flicker"
-    kind: Kind = "video"
-    version = "1"
-    variant: Mapping[str, Any] = MappingProxyType({"frames": "whole clip", "formula": "(255 - MAE) / 255"})
-    weights = ()
-    higher_is_better = True
-    decimals = 4
-    suffixes = ("",)
-    needs_reference = False
-    min_frames = 2
-
-    def __call__(self, video: Video) -> dict[str, float]:
-        _enough(self.name, video)
-        frames = video.frames.astype(np.int16)
-        errors = [np.abs(b - a).mean(dtype=np.float64) for a, b in itertools.pairwise(frames)]
-        return {"": float((255 - np.mean(errors)) / 255)}
 
 
 class WarpingError:
@@ -77,7 +51,10 @@ class WarpingError:
         }
 
     def __call__(self, video: Video) -> dict[str, float]:
-        _enough(self.name, video)
+        if len(video.frames) < 2:
+            raise UserError(
+                f"{self.name} compares consecutive frames, but this clip has 1: leave it out of --metrics"
+            )
         before, after = list(video.frames[:-1]), list(video.frames[1:])
         forward, backward = self.flow(before, after), self.flow(after, before)
         return {"": float(np.mean(list(map(warping_error, before, after, forward, backward))))}
@@ -159,8 +136,3 @@ def sample(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
     above = image[top, left] * (1 - share_x) + image[top, right] * share_x
     below = image[bottom, left] * (1 - share_x) + image[bottom, right] * share_x
     return above * (1 - share_y) + below * share_y
-
-
-def _enough(name: str, video: Video) -> None:
-    if len(video.frames) < 2:
-        raise UserError(f"{name} compares consecutive frames, but this clip has 1: leave it out of --metrics")
