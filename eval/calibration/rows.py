@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ class Outcome:
 
     Attributes:
         rows: measured now, or kept from the record.
-        kept: keys of the latter, and the packages that are missing.
+        kept: keys of the latter, each with the packages that are missing.
         lost: checks without either.
     """
 
@@ -159,21 +159,33 @@ class Outcome:
 
 
 def run(
-    checks: Sequence[Check], before: Iterable[Row], notify: Callable[[Row], None] = lambda row: None
+    checks: Sequence[Check],
+    before: Iterable[Row],
+    only: Sequence[str] | None = None,
+    notify: Callable[[Row], None] = lambda row: None,
 ) -> Outcome:
-    """Measure every check whose packages are here; keep the recorded row of the others."""
+    """Measure every check whose packages are here; keep the recorded row of the others.
+
+    Args:
+        checks: all rows there should be.
+        before: the recorded ones; one counts if its inputs are those of the check, whose tolerance it then gets.
+        only: names of metrics to measure; the others' rows are kept too.
+        notify: told each row measured.
+    """
     known = {row.key: row for row in before}
     outcome = Outcome([], {}, [])
     for check in checks:
         lacking = missing_packages(check)
-        if not lacking:
+        if not lacking and (only is None or check.metric in only):
             outcome.rows.append(measure(check))
             notify(outcome.rows[-1])
-        elif check.key in known:
-            outcome.rows.append(known[check.key])
-            outcome.kept[check.key] = lacking
-        else:
+            continue
+        old = known.get(check.key)
+        if old is None or (old.inputs, old.relative) != (check.inputs, check.relative):
             outcome.lost.append(check)
+        else:
+            outcome.rows.append(replace(old, tolerance=check.tolerance))
+            outcome.kept[check.key] = lacking
     return outcome
 
 
