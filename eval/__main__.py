@@ -1,7 +1,7 @@
 """The toolkit's own pages: what there is to choose from, and what of it is on this machine.
 
 python -m eval list                       datasets, protocols, systems and metrics, and what is here
-python -m eval weights                    detector weights: what is here, where the rest comes from
+python -m eval weights                    weight files: what is here, where the rest comes from
 python -m eval weights --fetch            fetch what is missing
 python -m eval table A/record.json B ...  records of several runs in one table, if they belong together
 python -m eval calibrate                  all metrics against other implementations, into eval/README.md
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     names.add_argument("--weights-dir", type=Path, metavar="DIR", help="looked in for weights first")
-    weights = pages.add_parser("weights", help="detector weights on this machine", allow_abbrev=False)
+    weights = pages.add_parser("weights", help="weight files on this machine", allow_abbrev=False)
     weights.add_argument("--fetch", action="store_true", help="download what is missing")
     weights.add_argument("--weights-dir", type=Path, metavar="DIR", help="looked in first, fetched into")
     table = pages.add_parser("table", help="records of several runs in one table", allow_abbrev=False)
@@ -89,7 +89,7 @@ def show_weights(weights_dir: Path | None, fetch: bool) -> int:
     if fetch:
         failed = [found.sentence for found in fetch_all(None, weights_dir).values() if found.path is None]
     for row in rows(weights_dir):
-        print(f"{row['file']}  ({row['MB']} MB, for {row['metrics']})")
+        print(f"{row['file']}  ({row['MB']} MB, for {row['users']})")
         for field in ("here", "url", "sha256", "licence"):
             print(f"  {field:8} {row[field]}")
     for sentence in failed:

@@ -27,10 +27,15 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
     add = parser.add_argument
     add("--dataset", default="synthetic", help="what to score on (default: synthetic)")
     add("--data-root", type=Path, metavar="DIR", help="folder that holds the dataset")
-    add("--systems", type=names, metavar="A,B", help="default: all, and what comes with the dataset")
+    add(
+        "--systems",
+        type=names,
+        metavar="A,B",
+        help="default: our own, and what comes with the dataset; rivals by name, NAME=DIR for another model",
+    )
     add("--metrics", type=names, metavar="A,B", help="default: those of the task; see python -m eval list")
     add("--features", help="detectors: pretrained or random (default: the protocol's)")
-    add("--weights-dir", type=Path, metavar="DIR", help="folder with detector weights")
+    add("--weights-dir", type=Path, metavar="DIR", help="folder with weight files")
     add(
         "--predictions",
         action="append",
@@ -112,6 +117,7 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
         predictions=options.predictions,
         checkpoint=options.checkpoint,
         steps=options.steps,
+        weights_dir=options.weights_dir,
         device=device,
         limited=options.limit is not None,
     )

@@ -11,6 +11,7 @@ from eval.datasets.archives import cache_folder
 from eval.metrics import FAMILIES, METRICS, Entry
 from eval.protocols import TASKS, protocol_for
 from eval.systems import SYSTEMS
+from eval.systems.rivals import RIVALS, TAKES, Rival, readiness
 from eval.weights import WEIGHTS, folders
 
 Row = tuple[str, str, str]
@@ -24,7 +25,10 @@ def lines(weights_dir: Path | None = None) -> Iterator[str]:
     yield "\nprotocols: a task on a dataset"
     yield from table(protocols())
     yield "\nsystems (--systems); datasets may bring more, --predictions adds your own"
-    yield from table([(name, info.line, system(name)) for name, info in SYSTEMS.items()])
+    own = [(name, info.line, system(name)) for name, info in SYSTEMS.items() if name not in RIVALS]
+    yield from table(own)
+    yield "\nrivals (--systems); scored only when named"
+    yield from table([rival(entry, weights_dir) for entry in RIVALS.values()])
     yield "\nmetrics (--metrics); with random weights, NAME_random needs none"
     yield from table(
         [(name, entry.description, metric(entry, weights_dir)) for name, entry in METRICS.items()]
@@ -81,7 +85,21 @@ def system(name: str) -> str:
 
         nano = Path(mardini.__file__).parent / "checkpoints" / "nano"
         return "here: the shipped checkpoint" if nano.is_dir() else "needs --checkpoint"
-    return needs(getattr(SYSTEMS[name], "weights", ()), getattr(SYSTEMS[name], "package", ""), None)
+    return "here"
+
+
+def rival(entry: Rival, weights_dir: Path | None) -> Row:
+    """A rival, the frames it can be given, and whether it can run."""
+    what = f"{entry.line}; given {TAKES[entry.takes]}"
+    if isinstance(entry.source, str):
+        return entry.name, what, needs((entry.source,), "", weights_dir)
+    found = readiness(entry.name, weights_dir)
+    here = {
+        "ready": f"here: {found.sentence}",
+        "download": "not here: is downloaded",
+        "missing": found.sentence,
+    }
+    return entry.name, what, here[found.state]
 
 
 def metric(entry: Entry, weights_dir: Path | None) -> str:

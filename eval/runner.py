@@ -117,7 +117,7 @@ class Loop:
             tqdm(total=len(todo) * len(self.jobs), unit="clip", delay=1, mininterval=1) as bar,
         ):
             if todo:
-                self._load_networks()
+                self._prepare()
             for start in range(0, len(todo), size):
                 self._batch(todo[start : start + size], pool, bar)
         if shard is None:
@@ -148,8 +148,10 @@ class Loop:
             if isinstance(job.system, Predictions):
                 job.system.check(expected, self.protocol.frames, self.protocol.given)
 
-    def _load_networks(self) -> None:
-        """Load the detectors here: several threads asking for one at the same time would load it twice."""
+    def _prepare(self) -> None:
+        """Fetch what systems lack before any works for hours, and load the detectors: threads would load one twice."""
+        for job in self.jobs:
+            getattr(job.system, "prepare", lambda: None)()
         for metric in self.metrics.metrics:
             getattr(metric, "network", None)
 

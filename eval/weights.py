@@ -1,4 +1,4 @@
-"""Pretrained weight files: one table of names, addresses and hashes, and where they are looked for.
+"""Pretrained weight files, of detectors and of rival systems: names, addresses, hashes, and where they are looked for.
 
 Order: the folder given (``--weights-dir``), the folder in ``MARDINI_WEIGHTS``, the user cache
 (``$XDG_CACHE_HOME/mardini/weights``, by default ``~/.cache/mardini/weights``), then a download into the
@@ -23,6 +23,10 @@ from mardini.files import sha256
 TORCH = "https://download.pytorch.org/models/"
 GITHUB = "https://github.com/"
 HUGGING_FACE = "https://huggingface.co/"
+INTERPOLATION = (
+    HUGGING_FACE
+    + "Comfy-Org/frame_interpolation/resolve/219da3c9d8c357ceaf457fc1d5932c6e861b8dee/frame_interpolation/"
+)
 CLIP = "https://openaipublic.azureedge.net/clip/models/"
 
 
@@ -38,6 +42,7 @@ class Weight:
         urls: addresses, tried in order; all must give the same bytes.
         licence: what is known of its terms.
         metrics: names of the metrics that need it.
+        systems: names of the systems that need it.
         md5: of its bytes, where that is what there is.
     """
 
@@ -47,7 +52,8 @@ class Weight:
     megabytes: int
     urls: tuple[str, ...]
     licence: str
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
     md5: str = ""
 
     @property
@@ -129,6 +135,24 @@ WEIGHTS: dict[str, Weight] = {
             (TORCH + "squeezenet1_1-b8a52dc0.pth",),
             "BSD-3-Clause (torchvision); trained on ImageNet",
             ("lpips_squeeze",),
+        ),
+        Weight(
+            "film",
+            "film_net_fp16.safetensors",
+            "f226e51375dc839d4b40e5c3d63da560dd1ea1c962364ec78f5adf2d05db05c0",
+            69,
+            (INTERPOLATION + "film_net_fp16.safetensors",),
+            "Apache-2.0 (google-research/frame-interpolation, ported by dajes)",
+            systems=("film-style",),
+        ),
+        Weight(
+            "rife",
+            "rife_v4.25.safetensors",
+            "1505884b9bdae956795430d2a70f7e2317b2abd8f130f8cfdb35a5759f909481",
+            23,
+            (INTERPOLATION + "rife_v4.25.safetensors",),
+            "MIT (hzwer/Practical-RIFE)",
+            systems=("rife-4.25",),
         ),
         Weight(
             "dino_vitb16",
@@ -319,7 +343,8 @@ def availability(
 def rows(weights_dir: Path | None = None) -> list[dict[str, str]]:
     """The table for ``python -m eval weights``: one row a file, with what is on this machine. No download.
 
-    Keys: file, metrics, MB, sha256, licence, url, here (the path, ``missing`` or ``wrong hash: <path>``).
+    Keys: file, users (metrics and systems), MB, sha256, licence, url, here (the path, ``missing`` or
+    ``wrong hash: <path>``).
     """
     table = []
     for weight in WEIGHTS.values():
@@ -331,7 +356,7 @@ def rows(weights_dir: Path | None = None) -> list[dict[str, str]]:
         table.append(
             {
                 "file": weight.file,
-                "metrics": ", ".join(weight.metrics),
+                "users": ", ".join((*weight.metrics, *weight.systems)),
                 "MB": str(weight.megabytes),
                 "sha256": weight.pin,
                 "licence": weight.licence,

@@ -54,6 +54,10 @@ def test_what_is_here(
     assert before["ssim_std"].endswith("[here]") and before["mardini"].endswith(
         "[here: the shipped checkpoint]"
     )
+    assert before["rife-4.25"].endswith("[weights missing: rife_v4.25.safetensors, 23 MB]")
+    assert (
+        "given any frames  [" in before["wan-vace"] and "given the first frame and no other" in before["svd"]
+    )
     assert "ViT-L-14.pt, 933 MB, sa_0_4_vit_l_14_linear.pth" in before["aesthetic_quality"]
     for module in (davis_download, ucf101_download):
         module.place().mkdir(parents=True)

@@ -14,6 +14,7 @@ from eval.systems import SYSTEMS, build_systems, default_systems
 from eval.systems.base import Task, clip_seed, fill_gaps, keep_given, neighbours
 from eval.systems.baselines import Blend, Flow, Minterpolate, Repeat, cross_fade, minterpolate
 from eval.systems.flow import fill_holes, flow_frames, motion_at, visibility
+from eval.systems.rivals import RIVALS
 from mardini.errors import UserError
 
 BASELINES = [Repeat, Blend, Flow, Minterpolate]
@@ -200,9 +201,11 @@ def dataset(*methods: str) -> Dataset:
 
 def test_names_are_checked_against_the_systems_and_the_datasets_methods() -> None:
     data = dataset("amt")
-    assert default_systems(data, FOLDER) == ["amt", *SYSTEMS]
+    own = ["repeat", "blend", "flow", "minterpolate", "mardini"]
+    assert default_systems(data, FOLDER) == ["amt", *own]
+    assert set(SYSTEMS) - set(own) == set(RIVALS)
     assert default_systems(data, protocol_for("i2v", "folder")) == ["repeat", "mardini"]
-    assert default_systems(data, protocol_for("interpolation", "folder", given=(0, 4, 8))) == list(SYSTEMS)
+    assert default_systems(data, protocol_for("interpolation", "folder", given=(0, 4, 8))) == own
     assert [s.name for s in build_systems(["amt", "flow"], data, FOLDER)] == ["amt", "flow"]
     with pytest.raises(UserError, match=r"unknown system 'flwo': did you mean 'flow'\?.*amt"):
         build_systems(["flwo"], data, FOLDER)

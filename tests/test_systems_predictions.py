@@ -102,6 +102,14 @@ def test_truncated_image_is_named(folder: Path) -> None:
         check(Predictions("mine", folder, IDS))
 
 
+def test_hidden_files_beside_the_frames_are_no_frames(folder: Path) -> None:
+    """Such as those that a Mac leaves: the check counts the frames that are read, and no others."""
+    (folder / "cat" / "00000" / "._000.png").write_bytes(b"resource fork")
+    predictions = Predictions("mine", folder, IDS)
+    check(predictions)
+    assert predictions.describe()
+
+
 def test_videos_are_taken_with_a_notice(folder: Path) -> None:
     (folder / "dog_00000.npy").unlink()
     write_video(folder / "dog_00000.mp4", frames("dog/00000"), 24)

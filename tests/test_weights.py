@@ -42,6 +42,7 @@ def put(folder: Path, name: str, content: bytes = CONTENT) -> Path:
 
 def test_the_table_is_well_formed():
     from eval.metrics import METRICS
+    from eval.systems.rivals import RIVALS
 
     assert len({weight.file for weight in WEIGHTS.values()}) == len(WEIGHTS)
     for name, weight in WEIGHTS.items():
@@ -53,6 +54,8 @@ def test_the_table_is_well_formed():
         assert weight.urls
         assert all(url.startswith("https://") for url in weight.urls)
         assert {m for m, entry in METRICS.items() if name in entry.weights} == set(weight.metrics)
+        assert [RIVALS[system].source for system in weight.systems] == [name] * len(weight.systems)
+        assert weight.metrics or weight.systems
         # a name that carries the first digits of its hash, as torch hub's do, must carry the right ones
         if name not in ("inception", "i3d") and (digits := re.search(r"-([0-9a-f]{8})\.pth$", weight.file)):
             assert weight.sha256.startswith(digits[1])

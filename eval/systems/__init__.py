@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.systems.rivals import RIVALS, Hub
 from mardini.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -41,7 +42,12 @@ SYSTEMS: dict[str, SystemInfo] = {
         "FFmpeg's motion-compensated interpolation filter, through PyAV", ("interpolation",)
     ),
     "mardini": SystemInfo("the MarDini model: the shipped checkpoint, or --checkpoint PATH", ALL),
+    **{rival.name: SystemInfo(rival.line, ()) for rival in RIVALS.values()},
 }
+
+
+PLACED = [rival.name for rival in RIVALS.values() if isinstance(rival.source, Hub)]
+"""Rivals whose model may lie in a place of the user's: ``NAME=WHERE``."""
 
 
 def default_systems(dataset: Dataset, protocol: Protocol) -> list[str]:
@@ -66,6 +72,7 @@ def build_systems(
     predictions: Sequence[str] = (),
     checkpoint: Path | None = None,
     steps: int | None = None,
+    weights_dir: Path | None = None,
     device: str = "cpu",
     limited: bool = False,
 ) -> list[System]:
@@ -73,17 +80,20 @@ def build_systems(
 
     Args:
         names: of ``SYSTEMS`` or of the dataset's methods; ``None``: ``default_systems``. May be empty when
-            ``predictions`` are given.
+            ``predictions`` are given. ``NAME=WHERE`` for a rival that runs through diffusers: a model's folder, or
+            its id on the Hub (``owner/name``, ``owner/name@revision``).
         dataset: what will be scored.
         protocol: the task.
         predictions: ``DIR`` or ``NAME=DIR`` each.
         checkpoint: of the ``mardini`` system.
         steps: diffusion steps of the ``mardini`` system.
+        weights_dir: folder with weight files.
         device: where models run.
         limited: the dataset is cut by ``--limit``.
 
     Raises:
-        UserError: unknown name, name used twice, or predictions that do not fit the clips.
+        UserError: unknown name, name used twice, a rival that cannot do the task or lacks a package, or predictions
+            that do not fit the clips.
     """
     from eval.systems import baselines
     from eval.systems.mardini import Mardini
@@ -99,22 +109,46 @@ def build_systems(
         "mardini": lambda: Mardini(checkpoint, steps, device, protocol.task),
     }
     systems: list[System] = []
-    for name in names:
+    for text in names:
+        name, where = parse_place(text)
+        if where is not None and name not in PLACED and (name in SYSTEMS or name in methods):
+            raise UserError(
+                f"--systems {text}: system '{name}' takes no place for a model: {', '.join(PLACED)} do"
+            )
         if name in methods:
             systems.append(DatasetMethod(name, dataset))
         elif name in makers:
             systems.append(makers[name]())
+        elif name in PLACED:
+            from eval.systems.diffusion import DIFFUSION
+
+            systems.append(DIFFUSION[name](name, protocol, dataset.fps, where, device))
+        elif name in RIVALS:
+            from eval.systems.interpolators import INTERPOLATORS
+
+            systems.append(INTERPOLATORS[name](name, protocol, weights_dir, device))
         else:
-            raise unknown("system", name, [*makers, *methods])
+            raise unknown("system", name, [*SYSTEMS, *methods])
     clip_ids = [clip.id for clip in dataset.clips]
     for text in predictions:
         name, folder = parse(text)
-        if name in makers:
+        if name in SYSTEMS:
             raise UserError(f"--predictions {text}: '{name}' is a built-in system: name yours with NAME=DIR")
         systems.append(Predictions(name, folder, clip_ids, limited))
     variants = [system.variant for system in systems]
     if twice := sorted({variant for variant in variants if variants.count(variant) > 1}):
         raise UserError(f"system '{twice[0]}' is asked for twice: give each a name of its own")
     if not systems:
-        raise UserError(f"no system to score: choose from {', '.join([*makers, *methods])}")
+        raise UserError(f"no system to score: choose from {', '.join([*SYSTEMS, *methods])}")
     return systems
+
+
+def parse_place(text: str) -> tuple[str, str | None]:
+    """``NAME`` or ``NAME=WHERE`` of ``--systems``."""
+    name, equals, where = text.partition("=")
+    if equals and (not where or "=" in where):
+        raise UserError(
+            f"--systems {text}: give a model's folder without '=' in its path, or its id on the Hub, as in svd=DIR or "
+            f"svd=owner/name"
+        )
+    return name, where if equals else None

@@ -40,6 +40,9 @@ class Task:
 class System(Protocol):
     """A method that completes clips.
 
+    It may have ``prepare() -> None`` besides: called once before the first clip of a run that has work to do, to fetch
+    what is missing.
+
     Attributes:
         name: as in tables and paths.
         variant: folder name of its results; tells apart settings that change the output.

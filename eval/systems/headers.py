@@ -13,7 +13,6 @@ from PIL import Image
 
 from mardini.errors import UserError
 from mardini.video import (
-    IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     deeper_than_8_bits,
     image_files,
@@ -63,10 +62,8 @@ def header_of(entry: Path) -> Header:
 
 
 def files_of(entry: Path) -> list[Path]:
-    """The files an entry is read from, sorted."""
-    if entry.is_file():
-        return [entry]
-    return sorted(file for file in entry.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    """The files an entry is read from, in the order of its frames."""
+    return [entry] if entry.is_file() else image_files(entry)
 
 
 def _of_images(files: list[Path]) -> Header:
