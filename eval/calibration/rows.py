@@ -17,6 +17,9 @@ from mardini.files import write_json
 RECORD = Path(__file__).parent / "record.json"
 WRITTEN_OUT = "written out"  # stands for a reference that is no package
 
+Key = tuple[str, str, str, str, str]
+"""What identifies a row: metric, convention, reference, detail, inputs."""
+
 Values = tuple[Any, Any]
 """Ours and the reference's: a number each, or arrays of numbers of one shape."""
 
@@ -48,9 +51,9 @@ class Check:
     needs: tuple[str, ...] = ()
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> Key:
         """Identifies the row in the record."""
-        return self.metric, self.convention, self.reference, self.detail
+        return self.metric, self.convention, self.reference, self.detail, self.inputs
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -84,8 +87,8 @@ class Row:
     difference: float
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
-        return self.metric, self.convention, self.reference, self.detail
+    def key(self) -> Key:
+        return self.metric, self.convention, self.reference, self.detail, self.inputs
 
     @property
     def passed(self) -> bool:
@@ -146,7 +149,7 @@ class Outcome:
     """
 
     rows: list[Row]
-    kept: dict[tuple[str, str, str, str], list[str]]
+    kept: dict[Key, list[str]]
     lost: list[Check]
 
     @property
@@ -168,7 +171,7 @@ def run(
 
     Args:
         checks: all rows there should be.
-        before: the recorded ones; one counts if its inputs are those of the check, whose tolerance it then gets.
+        before: the recorded ones; a kept one is judged by the tolerance of today.
         only: names of metrics to measure; the others' rows are kept too.
         notify: told each row measured.
     """
@@ -181,7 +184,7 @@ def run(
             notify(outcome.rows[-1])
             continue
         old = known.get(check.key)
-        if old is None or (old.inputs, old.relative) != (check.inputs, check.relative):
+        if old is None or old.relative != check.relative:
             outcome.lost.append(check)
         else:
             outcome.rows.append(replace(old, tolerance=check.tolerance))
