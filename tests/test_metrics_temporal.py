@@ -1,6 +1,8 @@
-"""Warping error: formulas restated, closed forms, and what a mask leaves out."""
+"""Flicker and warping error: formulas restated, closed forms, and what a mask leaves out."""
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 from eval.metrics.base import Video
 from eval.metrics.temporal import RaftWarpingError, WarpingError, visible, warping_error
+from eval.metrics.vbench import TemporalFlickering
 from mardini.errors import UserError
 
 
@@ -24,8 +27,15 @@ def video(frames: np.ndarray) -> Video:
     return Video(frames, (0,), None, 24.0)
 
 
-def test_a_still_clip_is_perfect():
+def test_flicker_is_vbenchs_formula():
+    frames = moving()
+    maes = [np.mean(np.abs(a.astype(np.float32) - b)) for a, b in itertools.pairwise(frames)]
+    assert TemporalFlickering()(video(frames))[""] == pytest.approx((255 - np.mean(maes)) / 255, abs=1e-6)
+
+
+def test_a_still_clip_is_perfect_by_both():
     still = np.repeat(moving(frames=1), 3, axis=0)
+    assert TemporalFlickering()(video(still)) == {"": 1.0}
     assert WarpingError()(video(still)) == {"": 0.0}
 
 
@@ -116,8 +126,8 @@ def test_rafts_flow_is_what_warping_uses(monkeypatch):
     assert metric(video(frames))[""] < 1e-9
 
 
-def test_refusals():
-    metric = WarpingError()
+@pytest.mark.parametrize("metric", [TemporalFlickering(), WarpingError()])
+def test_refusals(metric):
     with pytest.raises(UserError, match="compares consecutive frames, but this clip has 1"):
         metric(video(moving(frames=1)))
     with pytest.raises(UserError, match="must be uint8 RGB"):

@@ -19,6 +19,7 @@ class Fake:
     """Answers like the pipeline: the seed's low byte in all missing frames."""
 
     loaded: ClassVar[list[object]] = []
+    schedulers: ClassVar[list[str]] = []
 
     @classmethod
     def from_pretrained(cls, folder: Path | None, device: str) -> Fake:
@@ -26,9 +27,17 @@ class Fake:
         return cls()
 
     def fill(
-        self, frames: np.ndarray, given: list[int], *, seed: int, steps: int, guidance: float | None
+        self,
+        frames: np.ndarray,
+        given: list[int],
+        *,
+        seed: int,
+        steps: int,
+        guidance: float | None,
+        scheduler: str,
     ) -> np.ndarray:
         assert given == sorted(given)
+        self.schedulers.append(scheduler)
         made = np.full_like(frames, seed % 256)
         made[given] = frames[given]
         made[:, 0, 0, 0] = steps
@@ -75,6 +84,20 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     assert other.describe()["weights_sha256"] != described["weights_sha256"]
     (checkpoint / "notes.txt").write_text("not part of the model")
     assert Mardini(checkpoint).describe() == other.describe()
+
+
+def test_sampler_and_guidance_reach_the_model_and_tell_results_apart(checkpoint: Path) -> None:
+    usual, other = Mardini(checkpoint), Mardini(checkpoint, scheduler="UniPCMultistepScheduler", guidance=2)
+    first = np.zeros((8, 8, 3), np.uint8)
+    (clip,) = other.predict([Task("a", {0: first}, 9, 1)])
+    assert Fake.schedulers[-1] == "UniPCMultistepScheduler" and clip[4, 0, 0, 1] == 20
+    assert other.variant == usual.variant + "-UniPCMultistepScheduler-guidance2"
+    assert other.describe() == {
+        **usual.describe(),
+        "guidance": 2,
+        "scheduler": "UniPCMultistepScheduler",
+    }
+    assert Mardini(checkpoint, task="i2v", guidance=0).describe()["guidance"] == 0
 
 
 def test_missing_checkpoint_and_bad_steps_are_refused(checkpoint: Path) -> None:

@@ -52,7 +52,7 @@ def checks() -> list[Check]:
     rows.append(
         Check(
             "temporal_flickering",
-            "1 - MAE / 255",
+            "(255 - MAE) / 255",
             WRITTEN_OUT,
             "after VBench temporal_flickering.py",
             PROCEDURAL,

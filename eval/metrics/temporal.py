@@ -1,6 +1,6 @@
-"""What motion does not explain of how frames follow one another, measured on the clip alone.
+"""How frames follow one another, measured on the clip alone: what motion does not explain.
 
-A clip that stands still is perfect by it: read it beside a measure of motion.
+Perfect for a clip that stands still: read it beside a measure of motion.
 """
 
 from __future__ import annotations
@@ -51,10 +51,7 @@ class WarpingError:
         }
 
     def __call__(self, video: Video) -> dict[str, float]:
-        if len(video.frames) < 2:
-            raise UserError(
-                f"{self.name} compares consecutive frames, but this clip has 1: leave it out of --metrics"
-            )
+        _enough(self.name, video)
         before, after = list(video.frames[:-1]), list(video.frames[1:])
         forward, backward = self.flow(before, after), self.flow(after, before)
         return {"": float(np.mean(list(map(warping_error, before, after, forward, backward))))}
@@ -136,3 +133,8 @@ def sample(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
     above = image[top, left] * (1 - share_x) + image[top, right] * share_x
     below = image[bottom, left] * (1 - share_x) + image[bottom, right] * share_x
     return above * (1 - share_y) + below * share_y
+
+
+def _enough(name: str, video: Video) -> None:
+    if len(video.frames) < 2:
+        raise UserError(f"{name} compares consecutive frames, but this clip has 1: leave it out of --metrics")

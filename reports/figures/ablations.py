@@ -9,17 +9,18 @@ from typing import Any
 from reports.records import Record
 from reports.style import OTHERS
 
-FVD = "fvd_random_64"
+FVD = "fvd_random"
 TASKS = {"interpolation": "interpolation", "i2v": "image-to-video"}
 IDENTITY = {"generator": "with Identity Attention", "generator-no-identity": "without"}
 Row = Mapping[str, Any]
 
 
 def steps(cells: Sequence[Record]) -> list[dict[str, Any]]:
-    """Figure 6a: arm, seed, inference steps, FVD."""
+    """Figure 6a: arm, seed, inference steps, FVD; of the arm that was sampled with several numbers of steps."""
     return [
         {"line": "interpolation", "seed": c["cell"]["seed"], "x": int(number), "y": scores[FVD]}
         for c in done(cells)
+        if len(c["details"]["sweep"]) > 1
         for number, scores in sorted(c["details"]["sweep"].items(), key=lambda item: int(item[0]))
     ]
 
