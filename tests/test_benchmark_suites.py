@@ -291,6 +291,15 @@ def test_the_planner_alone_and_the_curriculum(context: Context, small: None) -> 
     assert [row["clips"] for row in curve] == [0, 4, 4, 8]
 
 
+def test_what_is_said_of_the_training_is_what_the_trainer_was_told(context: Context, small: None) -> None:
+    outcome = ablations.measure(ablations.Cell("planner-large", 0, 4), context)
+    (path,) = context.cache.rglob("planner-large-1-of-1/options.json")
+    told = json.loads(path.read_text())
+    assert told["lr"] == outcome.details["learning_rate"] == ablations.LR / 2
+    assert (told["batch"], told["clips"], told["seed"]) == (outcome.details["batch"], 4, 0)
+    assert told["frames"] == outcome.details["frames"] and told["resolution"] == outcome.details["size"]
+
+
 def test_arms_differ_in_what_is_said_and_in_nothing_else() -> None:
     configs = {name: ablations.configuration(arm) for name, arm in ablations.ARMS.items()}
     assert not configs["generator-no-identity"].generator.identity and configs["generator"].generator.identity
