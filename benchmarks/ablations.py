@@ -175,18 +175,8 @@ def run(row: Stage, config: MarDiniConfig, out: Path, seed: int, keep_every: int
 
     register(config)
     words = ["--stage", row.name, "--preset", config.name, "--out", str(out), "--seed", str(seed)]
-    words += [
-        "--batch",
-        str(BATCH),
-        "--lr",
-        str(LR),
-        "--workers",
-        "0",
-        "--log-every",
-        "10",
-        "--device",
-        "cpu",
-    ]
+    words += ["--batch", str(BATCH), "--lr", str(rate(config.planner)), "--log-every", "10"]
+    words += ["--workers", "0", "--device", "cpu"]
     if keep_every is not None:
         words += ["--keep-every", str(keep_every)]
     run([row], parse(words))

@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     calibrate = pages.add_parser(
         "calibrate", help="every metric against other implementations", allow_abbrev=False
     )
-    calibrate.add_argument("--only", metavar="A,B", help="metrics to compare; nothing is written")
+    calibrate.add_argument("--only", metavar="A,B", help="metrics to measure again; other rows are kept")
     calibrate.add_argument(
         "--real",
         type=Path,

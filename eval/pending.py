@@ -44,8 +44,13 @@ class Pending:
         self.reference = Store(run.folder / REFERENCE, run.shard)
         self.pixels = ReferencePixels(self.reference, run.dataset.fingerprint)
         self.identities = {column.metric: key_of(identity(column)) for column in self.metrics.columns}
-        sets, suffixes = self.metrics.set_metrics, self.metrics.suffixes
-        self.detectors = {m.detector + suffix: m for m in sets for suffix in suffixes(m)}
+        suffixes = self.metrics.suffixes
+        self.detectors = {m.detector + s: m for m in self.metrics.extractors for s in suffixes(m)}
+        weights = {column.metric: dict(column.weights) for column in self.metrics.columns}
+        self.extractions = {
+            metric.detector: {"extraction": dict(metric.extraction), "weights": weights[metric.name]}
+            for metric in self.metrics.extractors
+        }
 
     def key(self, job: Job, clip_id: str) -> str:
         """Hash of all that determines a prediction."""
@@ -63,7 +68,7 @@ class Pending:
         """Feature name -> hash of the frames' hash ``of``, which of them count, and the metric."""
         frames = {"of": of, "targets": self.protocol.targets, "middle": self.protocol.middle}
         metrics = self.detectors.items()
-        return {name: key_of({**frames, "metric": self.identities[m.name]}) for name, m in metrics}
+        return {name: key_of({**frames, **self.extractions[m.detector]}) for name, m in metrics}
 
     def reference_keys(self, clip_id: str) -> dict[str, str]:
         """Keys of the features of a true clip."""
@@ -95,13 +100,13 @@ class Pending:
         return [m for m in wanted if have.get(m.name) != self.identities[m.name]]
 
     def sets(self, store: Store, clip_id: str, of: str) -> list[SetMetric]:
-        """Set metrics whose features of a clip are not there."""
+        """Set metrics, one a detector, whose features of a clip are not there."""
         if self.run.force:
-            return self.metrics.set_metrics
+            return self.metrics.extractors
         keys = self.feature_keys(of)
         have = store.load_features(clip_id, keys) if keys else {}
-        lost = {self.detectors[name].name for name in keys if name not in have}
-        return [metric for metric in self.metrics.set_metrics if metric.name in lost]
+        lost = {self.detectors[name].detector for name in keys if name not in have}
+        return [metric for metric in self.metrics.extractors if metric.detector in lost]
 
     def stale(self, job: Job, clip_ids: list[str]) -> int:
         """How many rows of a job are of other data or settings."""

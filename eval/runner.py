@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from mardini.errors import UserError
 from mardini.files import write_json
 
 if TYPE_CHECKING:
-    from eval.metrics.base import AnyMetric, SetMetric
+    from eval.metrics.base import AnyMetric
     from eval.metrics.collection import MetricSet
 
 
@@ -90,14 +90,28 @@ class Run:
         return record is not None and record.get("key") == job.key and has_columns(record, self.metrics)
 
 
+class Seen(NamedTuple):
+    """Frames whose features are wanted: where they are kept, of which clip, the frames' hash, and they themselves."""
+
+    store: Store
+    clip_id: str
+    of: str
+    frames: np.ndarray
+
+
 class Loop:
-    """The work of a run that is not finished."""
+    """The work of a run that is not finished.
+
+    On a CPU each clip goes through the detectors by itself, on a core of its own; on a GPU those of a batch, of all
+    systems, go together (``together``).
+    """
 
     def __init__(self, run: Run, jobs: Sequence[Job]) -> None:
         self.run_, self.jobs, self.protocol, self.metrics = run, list(jobs), run.protocol, run.metrics
         self.pending = Pending(run)
         self.reference, self.pixels = self.pending.reference, self.pending.pixels
         self.cache = FeatureCache()
+        self.together = run.device != "cpu"
 
     def run(self) -> None:
         """Do all that is missing; then, if this is the whole run, write the records."""
@@ -167,15 +181,20 @@ class Loop:
                 self.reference.save_prediction(clip_id, frames, 0.0, self.pixels.known[clip_id])
         true: list[Future[None]] = []
         if self.protocol.truth:
-            true = [pool.submit(self._reference_features, clip.id, references[clip.id]) for clip in clips]
+            groups = [clips] if self.together else [[clip] for clip in clips]
+            true = [pool.submit(self._reference_features, part, references) for part in groups]
         scored: list[tuple[Job, list[Future[dict[str, Any]]]]] = []
         for job in self.jobs:
             todo = [clip for clip in clips if self.pending.of(job, clip.id)]
             bar.update(len(clips) - len(todo))
             predictions = self._predict(job, todo, references)
+            spent: Sequence[dict[str, float] | None] = [None] * len(todo)
+            if self.together:
+                made = [(clip.id, predictions[clip.id][0]) for clip in todo]
+                spent = self._features([Seen(job.store, name, pixels_of(f), f) for name, f in made])
             futures = [
-                pool.submit(self._score, job, clip, *predictions[clip.id], references[clip.id])
-                for clip in todo
+                pool.submit(self._score, job, clip, *predictions[clip.id], references[clip.id], seconds)
+                for clip, seconds in zip(todo, spent, strict=True)
             ]
             scored.append((job, futures))
         for future in true:
@@ -227,9 +246,18 @@ class Loop:
         return done
 
     def _score(
-        self, job: Job, clip: Clip, frames: np.ndarray, seconds: float, reference: np.ndarray
+        self,
+        job: Job,
+        clip: Clip,
+        frames: np.ndarray,
+        seconds: float,
+        reference: np.ndarray,
+        spent: dict[str, float] | None,
     ) -> dict[str, Any]:
-        """The clip's row: what is there already, and the scores of the metrics that are missing."""
+        """The clip's row: what is there already, and the scores of the metrics that are missing.
+
+        ``spent``: seconds of its features, where they have been computed.
+        """
         key, prediction = self.pending.key(job, clip.id), pixels_of(frames)
         row: dict[str, Any] = {"clip": clip.id, "source": clip.source, "tags": sorted(clip.tags)}
         row |= {"key": key, "prediction": prediction, "metrics": {}, "scores": {}, "frames": {}}
@@ -246,37 +274,49 @@ class Loop:
             row["scores"] |= columns
             row["frames"] |= values
             row["metrics"] |= {metric.name: self.pending.identities[metric.name] for metric in part}
-        lost = self.pending.sets(job.store, clip.id, prediction)
-        row["seconds"]["metrics"] |= self._features(job.store, clip.id, prediction, frames, lost)
+        if spent is None:
+            (spent,) = self._features([Seen(job.store, clip.id, prediction, frames)])
+        row["seconds"]["metrics"] |= spent
         return row
 
-    def _reference_features(self, clip_id: str, frames: np.ndarray) -> None:
-        """Features of a true clip, computed unless some run on this machine has done so before."""
-        pixels = self.pixels.known[clip_id]
-        lost = self.pending.sets(self.reference, clip_id, pixels)
-        if lost and not self.run_.force:
-            keys = self.pending.feature_keys(pixels)
-            if kept := self.cache.load(pixels, keys):
-                self.reference.save_features(clip_id, kept, keys)
-                lost = self.pending.sets(self.reference, clip_id, pixels)
-        if lost:
-            self._features(self.reference, clip_id, pixels, frames, lost)
-            keys = self.pending.feature_keys(pixels)
-            self.cache.save(pixels, self.reference.load_features(clip_id, keys), keys)
+    def _reference_features(self, clips: Sequence[Clip], frames: Mapping[str, np.ndarray]) -> None:
+        """Features of true clips, computed unless some run on this machine has done so before."""
+        wanted = [
+            Seen(self.reference, clip.id, self.pixels.known[clip.id], frames[clip.id]) for clip in clips
+        ]
+        for seen in wanted:
+            keys = self.pending.feature_keys(seen.of)
+            if (
+                not self.run_.force
+                and self.pending.sets(*seen[:3])
+                and (kept := self.cache.load(seen.of, keys))
+            ):
+                self.reference.save_features(seen.clip_id, kept, keys)
+        for seen, seconds in zip(wanted, self._features(wanted), strict=True):
+            if seconds:
+                keys = self.pending.feature_keys(seen.of)
+                self.cache.save(seen.of, self.reference.load_features(seen.clip_id, keys), keys)
 
-    def _features(
-        self, store: Store, clip_id: str, of: str, frames: np.ndarray, lost: Sequence[SetMetric]
-    ) -> dict[str, float]:
-        """Compute and save features of a whole clip for some metrics; the seconds each took."""
-        seconds = {}
-        arrays: dict[str, np.ndarray] = {}
-        for metric in lost:
+    def _features(self, wanted: Sequence[Seen]) -> list[dict[str, float]]:
+        """Compute and save what is missing of the features of some clips; the seconds that each took, by metric."""
+        spent: list[dict[str, float]] = [{} for _ in wanted]
+        lost = [self.pending.sets(*seen[:3]) for seen in wanted]
+        arrays: list[dict[str, np.ndarray]] = [{} for _ in wanted]
+        for metric in self.metrics.extractors:
+            places = [place for place, missing in enumerate(lost) if metric in missing]
+            if not places:
+                continue
             began = time.perf_counter()
-            arrays |= metric.features(frames, self.protocol.targets, self.protocol.middle)
-            seconds[metric.name] = time.perf_counter() - began
-        if arrays:
-            store.save_features(clip_id, arrays, self.pending.feature_keys(of))
-        return seconds
+            clips = [wanted[place].frames for place in places]
+            found = metric.features(clips, self.protocol.targets, self.protocol.middle)
+            seconds = (time.perf_counter() - began) / len(places)
+            for place, features in zip(places, found, strict=True):
+                arrays[place] |= features
+                spent[place][metric.name] = seconds
+        for seen, features in zip(wanted, arrays, strict=True):
+            if features:
+                seen.store.save_features(seen.clip_id, features, self.pending.feature_keys(seen.of))
+        return spent
 
     def _close(self) -> None:
         """Put the rows in order and write the records."""

@@ -171,7 +171,7 @@ WEIGHTS: dict[str, Weight] = {
             354,
             (CLIP + "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt",),
             "MIT (openai/CLIP)",
-            ("clip", "background_consistency"),
+            ("background_consistency", "clip"),
         ),
         Weight(
             "clip_vit_l_14",

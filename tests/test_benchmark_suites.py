@@ -190,7 +190,7 @@ def test_weight_files_hold_the_weights_of_our_random_detectors(context: Context)
     from eval.networks.inception import load_inception
 
     clip = metric_speed.pairs(CELL)[0][0]
-    for kind, load, frames in (("inception", load_inception, clip[:1]), ("i3d", load_i3d, clip)):
+    for kind, load, frames in (("inception", load_inception, clip[:1]), ("i3d", load_i3d, clip[None])):
         path = peers.tools.weight_file(kind, context.cache)
         np.testing.assert_array_equal(load(path).features(frames), load(None).features(frames))
 
@@ -289,6 +289,15 @@ def test_the_planner_alone_and_the_curriculum(context: Context, small: None) -> 
     )
     assert folder.parent.name == "both-small-curriculum-2-of-2"
     assert [row["clips"] for row in curve] == [0, 4, 4, 8]
+
+
+def test_what_is_said_of_the_training_is_what_the_trainer_was_told(context: Context, small: None) -> None:
+    outcome = ablations.measure(ablations.Cell("planner-large", 0, 4), context)
+    (path,) = context.cache.rglob("planner-large-1-of-1/options.json")
+    told = json.loads(path.read_text())
+    assert told["lr"] == outcome.details["learning_rate"] == ablations.LR / 2
+    assert (told["batch"], told["clips"], told["seed"]) == (outcome.details["batch"], 4, 0)
+    assert told["frames"] == outcome.details["frames"] and told["resolution"] == outcome.details["size"]
 
 
 def test_arms_differ_in_what_is_said_and_in_nothing_else() -> None:

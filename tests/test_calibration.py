@@ -21,7 +21,7 @@ from eval.calibration.rows import (
     run,
     write_record,
 )
-from eval.metrics import METRICS
+from eval.metrics import FAMILIES, METRICS
 from mardini.errors import UserError
 
 
@@ -40,7 +40,8 @@ def test_the_committed_table_is_that_of_the_record_and_passes():
 
 def test_every_metric_is_calibrated_as_it_is_now():
     recorded = read_record()
-    assert {row.metric for row in recorded} == {*METRICS, "frechet"}
+    elsewhere = set(FAMILIES["vbench"]) - {"temporal_flickering"}  # against VBench's own code: its bridge
+    assert {row.metric for row in recorded} == {*METRICS, "frechet"} - elsewhere
     for row in recorded:
         assert row.metric_version == metric_version(row.metric), f"{row.metric}: run python -m eval calibrate"
     for wanted, found in zip(all_checks(), recorded, strict=True):
@@ -68,13 +69,15 @@ def test_rows_without_their_package_are_kept_with_its_version():
     wanted = [check(1.0, 1.0, reference="no-such-package"), check(2.0, 2.0, detail="other")]
     old = dataclasses.replace(measure(check(1.0, 1.0)), reference="no-such-package", version="3.1")
     outcome = run(wanted, [old])
-    assert outcome.rows[0] is old
+    assert outcome.rows[0] == old
     assert outcome.kept == {old.key: ["no-such-package"]}
     assert outcome.passed
     assert not run(wanted, []).passed
     assert run(wanted, []).lost == wanted[:1]
     stale = dataclasses.replace(old, metric_version="0")
     assert not run(wanted, [stale]).passed
+    other = measure(dataclasses.replace(wanted[1], inputs="others"))
+    assert run(wanted[1:], [other], only=[]).lost == wanted[1:]
     needing = check(1.0, 1.0, needs=("no-such-package",))
     assert run([needing], []).lost == [needing]
 
@@ -87,7 +90,8 @@ def test_the_command_measures_writes_and_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(page, "write_page", functools.partial(write_page, path=readme))
     good, bad = check(1.0, 1.0), check(1.0, 2.0, metric="ssim_std", detail="wrong")
     monkeypatch.setattr(page, "all_checks", lambda: [good, bad])
-    assert main(["calibrate", "--only", "psnr"]) == 0
+    assert main(["calibrate", "--only", "psnr"]) == 1
+    assert "not measured: ssim_std, any (not asked for)" in capsys.readouterr().out
     assert not record.exists()
     assert main(["calibrate"]) == 1
     printed = capsys.readouterr().out
@@ -97,11 +101,15 @@ def test_the_command_measures_writes_and_fails(tmp_path, monkeypatch, capsys):
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "| `ssim_std` | any | written out: wrong | none | 1 | 2 | 1.0e+00 | 1e-03 | **fail** |" in text
     assert [row.key for row in read_record(record)] == [good.key, bad.key]
-    monkeypatch.setattr(
-        page, "all_checks", lambda: [good, dataclasses.replace(bad, reference="no-such-package")]
-    )
+    wide = dataclasses.replace(bad, tolerance=2.0, measure=lambda: (7.0, 7.0))
+    monkeypatch.setattr(page, "all_checks", lambda: [good, wide])
+    assert main(["calibrate", "--only", "psnr"]) == 0  # the kept row is judged by the tolerance of today
+    assert [row.theirs for row in read_record(record)] == [1.0, 2.0]
+    gone = dataclasses.replace(wide, reference="no-such-package")
+    monkeypatch.setattr(page, "all_checks", lambda: [good, gone])
+    capsys.readouterr()
     assert main(["calibrate"]) == 1
-    assert "reference packages that are missing: no-such-package" in capsys.readouterr().out
+    assert "missing packages: no-such-package: pip install" in capsys.readouterr().out
     assert main(["calibrate", "--only", "psrn"]) == 2
 
 

@@ -523,6 +523,27 @@ def test_records_of_several_runs_share_a_table_if_they_belong_together(
         assert message in capsys.readouterr().err
 
 
+def test_a_batch_goes_through_a_detector_together_on_a_gpu(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a CPU, where each clip goes alone, but for rounding. Stands in for a GPU: the same path on a CPU."""
+    from eval.metrics.detectors import FVD
+    from eval.runner import Loop
+
+    words = ("--systems", "repeat,blend", "--metrics", "psnr,fvd", "--features", "random", "--limit", "2")
+    monkeypatch.setenv("MARDINI_FEATURES", "off")
+    alone = records(run(*words, output="alone"))
+    monkeypatch.setattr(Loop, "together", True, raising=False)
+    monkeypatch.setattr(Loop, "__setattr__", lambda s, k, v: k == "together" or object.__setattr__(s, k, v))
+    sizes: list[int] = []
+    features = FVD.features
+    monkeypatch.setattr(FVD, "features", lambda s, c, *a: sizes.append(len(c)) or features(s, c, *a))
+    together = records(run(*words, output="together"))
+    assert sizes == [2, 2, 2]
+    for system, record in alone.items():
+        for name, entry in record["metrics"].items():
+            assert together[system]["metrics"][name]["value"] == pytest.approx(entry["value"], rel=1e-4), name
+        assert together[system]["timing"]["metric_seconds"]["fvd_random"] > 0
+
+
 def test_a_system_is_compared_with_another_clip_by_clip(run, capsys: pytest.CaptureFixture[str]) -> None:
     run("--against", "blend")
     printed = capsys.readouterr().out

@@ -101,7 +101,7 @@ def test_i3d_in_float32_equals_float64(frames):
     randomize(exact)
     with torch.inference_mode():
         expected = exact.double()(preprocess(frames).double()).numpy()
-    found = load_i3d(None).features(frames)
+    found = load_i3d(None).features(frames[None])
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
 
 
@@ -127,6 +127,17 @@ def test_convolutions_of_our_choice_equal_pytorchs(dtype, kernel, stride):
     conv = torch.nn.Conv3d(4, 5, kernel, stride, padding=kernel // 2, dtype=dtype)
     with torch.inference_mode():
         torch.testing.assert_close(convolve(conv, x), conv(x), rtol=1e-5, atol=1e-5)
+
+
+def test_clips_through_the_network_together_are_as_alone(frames):
+    clips = [frames, frames[::-1].copy(), np.pad(frames, ((0, 0), (0, 8), (0, 0), (0, 0)))]
+    for metric in (FID(None), FVD(None)):
+        together = metric.features(clips, range(1, 8), 4)
+        for clip, found in zip(clips, together, strict=True):
+            (alone,) = metric.features([clip], range(1, 8), 4)
+            assert found.keys() == alone.keys()
+            for key, rows in alone.items():
+                assert np.abs(found[key] - rows).max() < 1e-5 * np.abs(rows).max()
 
 
 def test_features_depend_on_neither_batch_nor_thread(frames):
@@ -175,7 +186,7 @@ def test_other_conventions_crop_where_stylegan_v_stretches(frames):
 def test_float_frames_are_refused(frames):
     for metric in (FID(None), FVD(None)):
         with pytest.raises(UserError, match="must be uint8 RGB"):
-            metric.features(frames / 255, range(1, 8), 4)
+            metric.features([frames / 255], range(1, 8), 4)
 
 
 def test_a_gpu_computes_in_float32_and_is_left_as_it_was():
@@ -193,6 +204,6 @@ def test_a_gpu_computes_in_float32_and_is_left_as_it_was():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_features_on_a_gpu_equal_those_on_a_cpu(frames):
     for metric in (FID, FVD):
-        cpu, gpu = (metric(None, device).features(frames, range(1, 8), 4) for device in ("cpu", "cuda"))
+        cpu, gpu = (metric(None, device).features([frames], range(1, 8), 4)[0] for device in ("cpu", "cuda"))
         for key, values in cpu.items():
             assert np.abs(gpu[key] - values).max() < 1e-4 * np.abs(values).max()

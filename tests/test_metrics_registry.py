@@ -171,8 +171,8 @@ class Pooled:
         self.whole_clip = whole_clip
 
     def features(self, frames: np.ndarray, convention: str = "", *, crop: bool = True) -> np.ndarray:
-        grid = frames.reshape(len(frames), 8, 4, 8, 4, 3).mean(axis=(2, 4, 5)).reshape(len(frames), 64)
-        return (grid.reshape(1, -1) if self.whole_clip else grid).astype(np.float32)
+        grid = frames.reshape(*frames.shape[:-3], 8, 4, 8, 4, 3).mean(axis=(-5 + 1, -2, -1))
+        return grid.reshape(len(frames), -1).astype(np.float32)
 
 
 def test_fid_sees_generated_frames_and_fvd_whole_clips():

@@ -126,8 +126,8 @@ def test_rafts_flow_is_what_warping_uses(monkeypatch):
     assert metric(video(frames))[""] < 1e-9
 
 
-@pytest.mark.parametrize("metric", [TemporalFlickering(), WarpingError()])
-def test_refusals(metric):
+def test_refusals():
+    metric = WarpingError()
     with pytest.raises(UserError, match="compares consecutive frames, but this clip has 1"):
         metric(video(moving(frames=1)))
     with pytest.raises(UserError, match="must be uint8 RGB"):

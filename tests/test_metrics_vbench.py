@@ -261,9 +261,9 @@ def test_the_family_and_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARDINI_OFFLINE", "1")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     metrics = build_metrics(None, "pretrained", truth=False, middle=False)
-    assert [column.name for column in metrics.columns] == ["temporal_flickering"]
+    assert [column.name for column in metrics.columns] == ["temporal_flickering", "warping_error"]
     sentences = {missing.metric: missing.sentence for missing in metrics.missing}
-    assert set(sentences) == set(FAMILIES["vbench"]) - {"temporal_flickering"}
+    assert set(sentences) == {*FAMILIES["vbench"], "clip"} - {"temporal_flickering"}
     assert "ViT-L-14.pt is missing" in sentences["aesthetic_quality"]
     assert all("get https://" in s and "put it into" in s for s in sentences.values())
     with pytest.raises(UserError) as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from eval.datasets.base import Clip, Dataset
 from eval.metrics.collection import MetricSet
-from eval.metrics.frechet import frechet_distance, frechet_estimate
+from eval.metrics.frechet import frechet_distance, frechet_estimate, frechet_estimate
 from eval.metrics.pixel import PSNR
 from eval.protocols import protocol_for
 from eval.runner import Run
@@ -26,8 +26,11 @@ from eval.systems.baselines import Blend
 class Corner:  # four numbers a frame: a set metric that costs nothing
     kind, name, version, detector, weights = "set", "corner", "1", "corner", ()
     variant, higher_is_better, decimals, suffixes, min_frames, min_clips = {}, False, 2, ("_all",), 1, 2
-    def features(self, frames, targets, middle):
-        return {"corner_all": frames[list(targets), 0, 0:2, 0:2].reshape(len(targets), 4).astype(np.float32)}
+    extraction = {"version": "1"}
+    def features(self, clips, targets, middle):
+        rows = [c[list(targets), 0, 0:2, 0:2].reshape(-1, 4).astype(np.float32) for c in clips]
+        return [{"corner_all": row} for row in rows]
+    estimate = staticmethod(frechet_estimate)
     distance, estimate = staticmethod(frechet_distance), staticmethod(frechet_estimate)
 
 def load(number):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.calibration.rows import WRITTEN_OUT, Check, Row, read_record, run, write_record
+from eval.calibration.rows import WRITTEN_OUT, Check, Row, missing_packages, read_record, run, write_record
 from mardini.errors import UserError, unknown
 from mardini.files import atomic
 
@@ -23,41 +23,38 @@ def all_checks() -> list[Check]:
 
 
 def calibrate(only: Sequence[str] | None, real: Path | None) -> int:
-    """Measure, print, and, unless only a part or other inputs were asked for, write record and page.
+    """Measure, print, and, unless other inputs were asked for or a row is missing, write record and page.
+
+    Args:
+        only: metrics to measure again; the rows of the others are kept.
+        real: folder with frames of DAVIS, to measure on them and write nothing.
 
     Returns:
         0 if every row is within its tolerance, else 1.
     """
     checks = all_checks()
-    if only is not None:
-        names = {check.metric for check in checks}
-        for name in only:
-            if name not in names:
-                raise unknown("metric", name, names)
-        checks = [check for check in checks if check.metric in only]
+    names = {check.metric for check in checks}
+    for name in only or ():
+        if name not in names:
+            raise unknown("metric", name, names)
     if real is not None:
         from eval.calibration.inputs import real_frames
 
         real_frames[:] = [real / "davis" if (real / "davis").is_dir() else real]
+        checks = [check for check in checks if only is None or check.metric in only]
     recorded = [] if real else read_record()
-    outcome = run(checks, recorded, notify=lambda row: print(line(row), flush=True))
-    for check in outcome.lost:
-        print(
-            f"not measured: {check.metric}, {check.convention} ({', '.join(check.packages)} is not installed)"
-        )
-    for key, lacking in outcome.kept.items():
-        print(f"kept from the record: {key[0]}, {key[1]} ({', '.join(lacking)} is not installed)")
-    missing = sorted(
-        {name for lacking in outcome.kept.values() for name in lacking}
-        | {name for check in outcome.lost for name in check.packages}
-    )
-    if missing:
-        print(
-            f"reference packages that are missing: {', '.join(missing)}: pip install 'mardini[calibration]'"
-        )
+    outcome = run(checks, recorded, only, notify=lambda row: print(line(row), flush=True))
+    lacking = {key: missing for key, missing in outcome.kept.items() if missing}
+    for key, missing in lacking.items():
+        print(f"kept from the record: {key[0]}, {key[1]} ({', '.join(missing)} is not installed)")
+    lost = {check.key: missing_packages(check) for check in outcome.lost}
+    for key, missing in lost.items():
+        print(f"not measured: {key[0]}, {key[1]} ({', '.join(missing) or 'not asked for'})")
+    if absent := sorted({name for missing in (*lacking.values(), *lost.values()) for name in missing}):
+        print(f"missing packages: {', '.join(absent)}: pip install 'mardini[calibration]'")
     failed = [row for row in outcome.rows if not row.passed]
     print(f"{len(outcome.rows) - len(failed)} of {len(checks)} rows are within their tolerance")
-    if only is None and real is None and not outcome.lost:
+    if real is None and not outcome.lost:
         write_record(outcome.rows)
         write_page(outcome.rows)
         print(f"written: {README}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from mardini.files import write_json
 
 RECORD = Path(__file__).parent / "record.json"
 WRITTEN_OUT = "written out"  # stands for a reference that is no package
+
+Key = tuple[str, str, str, str, str]
+"""What identifies a row: metric, convention, reference, detail, inputs."""
 
 Values = tuple[Any, Any]
 """Ours and the reference's: a number each, or arrays of numbers of one shape."""
@@ -48,9 +51,9 @@ class Check:
     needs: tuple[str, ...] = ()
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> Key:
         """Identifies the row in the record."""
-        return self.metric, self.convention, self.reference, self.detail
+        return self.metric, self.convention, self.reference, self.detail, self.inputs
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -84,8 +87,8 @@ class Row:
     difference: float
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
-        return self.metric, self.convention, self.reference, self.detail
+    def key(self) -> Key:
+        return self.metric, self.convention, self.reference, self.detail, self.inputs
 
     @property
     def passed(self) -> bool:
@@ -141,12 +144,12 @@ class Outcome:
 
     Attributes:
         rows: measured now, or kept from the record.
-        kept: keys of the latter, and the packages that are missing.
+        kept: keys of the latter, each with the packages that are missing.
         lost: checks without either.
     """
 
     rows: list[Row]
-    kept: dict[tuple[str, str, str, str], list[str]]
+    kept: dict[Key, list[str]]
     lost: list[Check]
 
     @property
@@ -159,21 +162,33 @@ class Outcome:
 
 
 def run(
-    checks: Sequence[Check], before: Iterable[Row], notify: Callable[[Row], None] = lambda row: None
+    checks: Sequence[Check],
+    before: Iterable[Row],
+    only: Sequence[str] | None = None,
+    notify: Callable[[Row], None] = lambda row: None,
 ) -> Outcome:
-    """Measure every check whose packages are here; keep the recorded row of the others."""
+    """Measure every check whose packages are here; keep the recorded row of the others.
+
+    Args:
+        checks: all rows there should be.
+        before: the recorded ones; a kept one is judged by the tolerance of today.
+        only: names of metrics to measure; the others' rows are kept too.
+        notify: told each row measured.
+    """
     known = {row.key: row for row in before}
     outcome = Outcome([], {}, [])
     for check in checks:
         lacking = missing_packages(check)
-        if not lacking:
+        if not lacking and (only is None or check.metric in only):
             outcome.rows.append(measure(check))
             notify(outcome.rows[-1])
-        elif check.key in known:
-            outcome.rows.append(known[check.key])
-            outcome.kept[check.key] = lacking
-        else:
+            continue
+        old = known.get(check.key)
+        if old is None or old.relative != check.relative:
             outcome.lost.append(check)
+        else:
+            outcome.rows.append(replace(old, tolerance=check.tolerance))
+            outcome.kept[check.key] = lacking
     return outcome
 
 

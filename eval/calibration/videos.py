@@ -78,7 +78,7 @@ def _ours(convention: str) -> float:
 @functools.cache
 def _features(network: Any, crop: bool, side: int) -> np.ndarray:
     """Ours, of the predictions (0) or references (1): (12, 400)."""
-    return np.concatenate([network.features(clip, crop=crop) for clip in clips()[side]])
+    return np.concatenate([network.features(clip[None], crop=crop) for clip in clips()[side]])
 
 
 @functools.cache
@@ -163,6 +163,9 @@ def _logits() -> Values:
     from eval.networks.i3d import load_i3d, preprocess
 
     clip = clips()[0][0]
-    ours, theirs = load_i3d(weight_file("i3d")).features(clip)[0], _logits_of(preprocess(clip)).numpy()[0]
+    ours, theirs = (
+        load_i3d(weight_file("i3d")).features(clip[None])[0],
+        _logits_of(preprocess(clip)).numpy()[0],
+    )
     scale = np.abs(theirs).max()
     return ours / scale, theirs / scale

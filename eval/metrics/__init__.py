@@ -107,15 +107,6 @@ def _fvd(convention: str = "") -> Callable[[Path | None, str], SetMetric]:
     return make
 
 
-def _vbench(name: str) -> Callable[..., VideoMetric]:
-    def make(*arguments: Path | str | None) -> VideoMetric:
-        from eval.metrics import vbench
-
-        return getattr(vbench, name)(*arguments)
-
-    return make
-
-
 def _clip(path: Path | None, device: str) -> VideoMetric:
     from eval.metrics.clip import ClipSimilarity
 
@@ -134,6 +125,15 @@ def _warping_error_raft(path: Path | None, device: str) -> VideoMetric:
     return RaftWarpingError(path, device)
 
 
+def _vbench(name: str) -> Callable[..., VideoMetric]:
+    def make(*arguments: Path | str | None) -> VideoMetric:
+        from eval.metrics import vbench
+
+        return getattr(vbench, name)(*arguments)
+
+    return make
+
+
 METRICS: dict[str, Entry] = {
     "psnr": Entry("PSNR of the middle frame and mean over frames, dB", None, _psnr),
     "psnr_clip": Entry("PSNR from the error pooled over a clip's generated frames, dB", None, _psnr_clip),
@@ -143,7 +143,7 @@ METRICS: dict[str, Entry] = {
     "lpips_alex": Entry("LPIPS v0.1, AlexNet", "alexnet", _lpips("alex")),
     "lpips_vgg": Entry("LPIPS v0.1, VGG-16", "vgg16", _lpips("vgg")),
     "lpips_squeeze": Entry("LPIPS v0.1, SqueezeNet 1.1", "squeezenet", _lpips("squeeze")),
-    "dists": Entry("DISTS, VGG-16 (extra 'dists')", "vgg16", _dists),
+    "dists": Entry("DISTS, VGG-16", "vgg16", _dists, package="DISTS_pytorch"),
     "fid": Entry("FID of generated frames (pytorch-fid's convention)", "inception", _fid()),
     "fid_tf1": Entry("FID, torch-fidelity's convention: TensorFlow 1's resize", "inception", _fid("_tf1")),
     "fid_clean": Entry("FID, clean-fid's convention: antialiased resize", "inception", _fid("_clean")),
@@ -199,7 +199,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-PACKAGES = {"pyiqa": "pip install pyiqa (its licence forbids commercial use)"}
+PACKAGES = {
+    "pyiqa": "pip install pyiqa (its licence forbids commercial use)",
+    "DISTS_pytorch": "pip install 'mardini[dists]'",
+}
 """Optional package -> how to get it."""
 
 DEFAULT: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "fvd")

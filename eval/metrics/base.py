@@ -216,12 +216,18 @@ class SetMetric(Metric, Protocol):
         """Samples on each side without which there is no distance."""
         ...
 
-    def features(
-        self, frames: np.ndarray, targets: Sequence[int], middle: int | None
-    ) -> dict[str, np.ndarray]:
-        """Features of one whole clip (T, H, W, 3): key (detector + suffix) -> float32 (M, D).
+    @property
+    def extraction(self) -> Mapping[str, Any]:
+        """All that defines its features: what of ``variant`` is not about the distance, and a version."""
+        ...
 
-        ``targets`` are the indices of the generated frames, ``middle`` the index of the middle one, if there is one.
+    def features(
+        self, clips: Sequence[np.ndarray], targets: Sequence[int], middle: int | None
+    ) -> list[dict[str, np.ndarray]]:
+        """Features of whole clips, each ``uint8`` (T, H, W, 3): for each, key (detector + suffix) -> float32 (M, D).
+
+        Clips of one size go through the network together. ``targets`` are the indices of the generated frames,
+        ``middle`` the index of the middle one, if there is one.
         """
         ...
 

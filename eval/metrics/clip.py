@@ -16,9 +16,7 @@ from eval.metrics.base import Kind, Video
 from mardini.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from eval.networks.clip import CLIPImage
+    from torch import Tensor, nn
 
 
 class ClipSimilarity:
@@ -49,10 +47,10 @@ class ClipSimilarity:
         }
 
     @cached_property
-    def network(self) -> CLIPImage:
-        from eval.networks.clip import load_clip
+    def network(self) -> nn.Module:
+        from eval.metrics.vbench import clip  # the one that background_consistency uses too
 
-        return load_clip("ViT-B/32", self.file, self.device)
+        return clip("ViT-B/32", self.file, self.device)
 
     def __call__(self, video: Video) -> dict[str, float]:
         given, targets = list(video.given), list(video.targets)

@@ -85,6 +85,11 @@ class MetricSet:
             columns |= {metric.name + suffix: float(value) for suffix, value in metric(video).items()}
         return columns, per_frame
 
+    @property
+    def extractors(self) -> list[SetMetric]:
+        """One of the set metrics for each detector: KID looks through FID's."""
+        return list({metric.detector: metric for metric in reversed(self.set_metrics)}.values())[::-1]
+
     def features(
         self, frames: np.ndarray, targets: Sequence[int], middle: int | None
     ) -> dict[str, np.ndarray]:
@@ -95,9 +100,8 @@ class MetricSet:
         (``i3d`` (1, 400)).
         """
         found: dict[str, np.ndarray] = {}
-        for metric in self.set_metrics:
-            if metric.detector + metric.suffixes[-1] not in found:  # FID's features serve KID too
-                found |= metric.features(frames, targets, middle)
+        for metric in self.extractors:
+            found |= metric.features([frames], targets, middle)[0]
         return found
 
     def distances(

@@ -6,6 +6,7 @@ Features do not compare across conventions, so each has its own metric name and 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +44,11 @@ FVD_CONVENTIONS = {
     "_styleganv": FVDConvention("i3d_torchscript", crop=False, ddof=0, version="2"),
     "_cdfvd": FVDConvention("i3d", crop=False, ddof=0, version="1"),
 }
+
+
+def by_shape(clips: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+    """Neighbouring clips of one shape together, in order."""
+    return [list(alike) for _, alike in itertools.groupby(clips, key=lambda clip: clip.shape)]
 
 
 @functools.lru_cache(maxsize=2)
@@ -85,10 +91,14 @@ class FID:
         random = "" if weights else "_random"
         self.name, self.detector = f"fid{convention}{random}", f"inception{convention}{random}"
         self.weights = ("inception",) if weights else ()
-        self.variant = {
+        seen = {
             "detector": "Inception-v3 (TensorFlow 2015-12-05), 2048 pool features",
             "weights": "pt_inception-2015-12-05-6726825d" if weights else "seeded random",
             **FID_CONVENTIONS[convention],
+        }
+        self.extraction = {"version": "1", **seen}
+        self.variant = {
+            **seen,
             "ddof": self.ddof,
             "distance": f"frechet/{frechet.VERSION}",
         }
@@ -98,13 +108,18 @@ class FID:
         return _inception(self.file, self.device)
 
     def features(
-        self, frames: np.ndarray, targets: Sequence[int], middle: int | None
-    ) -> dict[str, np.ndarray]:
-        check_frames(frames)
+        self, clips: Sequence[np.ndarray], targets: Sequence[int], middle: int | None
+    ) -> list[dict[str, np.ndarray]]:
+        for frames in clips:
+            check_frames(frames)
         targets = list(targets)
-        rows = self.network.features(frames[targets], self.convention)
-        mid = {} if middle is None else {self.detector + "_mid": rows[[targets.index(middle)]]}
-        return {**mid, self.detector + "_all": rows}
+        rows: list[np.ndarray] = []
+        for alike in by_shape(clips):
+            together = self.network.features(np.concatenate([c[targets] for c in alike]), self.convention)
+            rows += np.split(together, len(alike))
+        place = None if middle is None else targets.index(middle)
+        mid = [{} if place is None else {self.detector + "_mid": part[[place]]} for part in rows]
+        return [{**part, self.detector + "_all": all_} for part, all_ in zip(mid, rows, strict=True)]
 
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:
         return frechet.frechet_distance(a, b, ddof=self.ddof)
@@ -141,12 +156,16 @@ class FVD:
         resize = (
             "shorter side 224, no antialias, centre crop" if self.convention.crop else "224x224, no antialias"
         )
-        self.variant = {
+        seen = {
             "detector": "I3D (Kinetics-400 RGB), 400 logits",
             "weights": files[self.convention.weights] if weights else "seeded random",
             "resize": f"bilinear, {resize}",
             "range": [-1, 1],
             "frames": "whole clip, given frames included",
+        }
+        self.extraction = {"version": self.version, **seen}
+        self.variant = {
+            **seen,
             "ddof": self.ddof,
             "distance": f"frechet/{frechet.VERSION}",
         }
@@ -158,10 +177,14 @@ class FVD:
         )
 
     def features(
-        self, frames: np.ndarray, targets: Sequence[int], middle: int | None
-    ) -> dict[str, np.ndarray]:
-        check_frames(frames)
-        return {self.detector: self.network.features(frames, crop=self.convention.crop)}
+        self, clips: Sequence[np.ndarray], targets: Sequence[int], middle: int | None
+    ) -> list[dict[str, np.ndarray]]:
+        for frames in clips:
+            check_frames(frames)
+        rows: list[np.ndarray] = []
+        for alike in by_shape(clips):
+            rows += np.split(self.network.features(np.stack(alike), crop=self.convention.crop), len(alike))
+        return [{self.detector: row} for row in rows]
 
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:
         return frechet.frechet_distance(a, b, ddof=self.ddof)

@@ -153,7 +153,7 @@ def windowed_means(x: np.ndarray, y: np.ndarray) -> Windowed:
             "score larger frames or leave ssim out of --metrics"
         )
     # In float32 the variances of flat regions drown: 1e-7 of a mean square against a constant of 9e-4.
-    a, b = x.astype(np.float64) / 255, y.astype(np.float64) / 255
+    a, b = x / 255.0, y / 255.0
     return Windowed(*(_window(image) for image in (a, b, a * a + b * b, a * b)))
 
 
@@ -171,17 +171,19 @@ def ssim_of(means: Windowed, shifted: bool) -> float:
 
 def ssim_3d_of(means: Windowed) -> float:
     """Mean SSIM over all positions of the volume (3, H, W), on [0, 1] with L = 1."""
-    return _mean_ssim(Windowed(*(mean @ CHANNELS.T for mean in means)), shift=0.0)
+    return _mean_ssim(Windowed(*(cv2.transform(mean, CHANNELS) for mean in means)), shift=0.0)
 
 
 def _mean_ssim(means: Windowed, shift: float) -> float:
+    """Mean of luminance times structure; ``shift`` is taken off the means in the luminance."""
     c1, c2 = K1**2, K2**2
-    covariance = means.product - means.x * means.y
-    variances = means.squares - means.x * means.x - means.y * means.y
-    x, y = means.x - shift, means.y - shift
-    luminance = (2 * x * y + c1) / (x * x + y * y + c1)
-    structure = (2 * covariance + c2) / (variances + c2)
-    return float((luminance * structure).mean())
+    product, squares = means.x * means.y, means.x * means.x + means.y * means.y
+    structure = (2 * (means.product - product) + c2) / (means.squares - squares + c2)
+    if shift:
+        both = means.x + means.y
+        product += shift * shift - shift * both
+        squares += 2 * shift * shift - 2 * shift * both
+    return float((structure * (2 * product + c1) / (squares + c1)).mean())
 
 
 def _gaussian() -> np.ndarray:

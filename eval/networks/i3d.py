@@ -161,10 +161,10 @@ class I3D(nn.Module):
         return self.logits(x).mean(dim=(2, 3, 4))
 
     @torch.inference_mode()
-    def features(self, frames: np.ndarray, *, crop: bool = True) -> np.ndarray:
-        """Features of one ``uint8`` RGB clip (T, H, W, 3), T >= 9: float32 (1, 400). ``crop``: see ``preprocess``."""
+    def features(self, clips: np.ndarray, *, crop: bool = True) -> np.ndarray:
+        """Features of ``uint8`` RGB clips (N, T, H, W, 3), T >= 9: float32 (N, 400). ``crop``: see ``preprocess``."""
         device = self.logits.conv3d.weight.device
-        x = preprocess(frames, crop=crop).to(device)
+        x = torch.cat([preprocess(frames, crop=crop) for frames in clips]).to(device)
         with full_precision(device):
             return self(x.contiguous(memory_format=torch.channels_last_3d)).float().cpu().numpy()
 
