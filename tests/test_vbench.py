@@ -156,8 +156,8 @@ def test_the_record_fills_table_5_of_the_report(results: list[Path], tmp_path: P
 
     file = theirs(tmp_path / "r.json", THEIRS)
     assert main(["read", str(file), *words(results), "--output", str(tmp_path)]) == 0
-    (row,) = table_5(tmp_path).blocks[1].rows
-    assert row.labels == ("repeat", "512x512", "no")
+    (row,) = table_5([tmp_path], []).blocks[1].rows
+    assert row.labels == ("repeat", "512×512", "no")
     assert [cell.value is not None for cell in row.cells] == [False, True, True, True, True, True]
 
 
