@@ -1,8 +1,9 @@
-"""A small fixed case of the main job, compared with a committed record, each metric within its tolerance."""
+"""Small fixed cases of the three tasks, compared with committed numbers, each metric within its tolerance."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import math
@@ -10,20 +11,37 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.quality import afresh
 from mardini.errors import UserError
 from mardini.files import write_json
 
-BASELINE = Path(__file__).parent / "baselines" / "interpolation.json"
-CASE = [
-    "--dataset",
-    "synthetic",
-    "--limit",
-    "4",
-    "--features",
-    "random",
-    "--metrics",
-    "psnr,ssim,lpips,fid,fvd",
-]
+BASELINES = Path(__file__).parent / "baselines"
+LIMIT, STEPS = 3, 4
+"""Clips, and diffusion steps of the model: few, since what is checked is that nothing moved, not how good it is."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task on procedural clips: the systems and metrics that are scored."""
+
+    task: str
+    systems: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+    @property
+    def baseline(self) -> Path:
+        return BASELINES / f"{self.task}.json"
+
+
+CASES = (
+    Case(
+        "interpolation",
+        ("repeat", "blend", "flow", "minterpolate", "mardini"),
+        ("psnr", "ssim", "lpips", "fid", "fvd"),
+    ),
+    Case("i2v", ("repeat", "mardini"), ("psnr", "ssim", "lpips", "fvd")),
+    Case("expansion", ("repeat", "flow", "mardini"), ("psnr", "ssim", "lpips", "fvd")),
+)
 
 Values = dict[str, dict[str, float]]
 """System -> column -> value."""
@@ -49,37 +67,40 @@ class Moved:
     now: float | None
 
 
-def check_interpolation(update: bool = False) -> int:
-    """Run the case and compare (or, with ``update``, replace the record). 0: nothing moved, 1: something did."""
-    now = measure()
-    if update:
-        write_json(BASELINE, now)
-        print(f"record written: {BASELINE}")
-        return 0
-    if not BASELINE.is_file():
-        raise UserError(f"no committed record at {BASELINE}: make one with --update")
-    before = json.loads(BASELINE.read_text(encoding="utf-8"))
-    moved = compare(before, now)
-    count = sum(map(len, now.values()))
-    if moved:
-        print(f"{len(moved)} of {count} numbers moved:\n{describe(moved)}")
-        return 1
-    print(f"{count} numbers of {len(now)} systems are as recorded")
-    return 0
+def check(update: bool = False) -> int:
+    """Run the cases and compare (or, with ``update``, replace the numbers). 0: nothing moved, 1: something did."""
+    status = 0
+    for case in CASES:
+        if not update and not case.baseline.is_file():
+            raise UserError(f"no committed numbers at {case.baseline}: make them with --update")
+        now = measure(case)
+        if update:
+            write_json(case.baseline, now)
+            print(f"{case.task}: written: {case.baseline}")
+            continue
+        moved = compare(json.loads(case.baseline.read_text(encoding="utf-8")), now)
+        count = sum(map(len, now.values()))
+        if moved:
+            status = 1
+            print(f"{case.task}: {len(moved)} of {count} numbers moved:\n{describe(moved)}")
+        else:
+            print(f"{case.task}: {count} numbers of {len(now)} systems are as recorded")
+    return status
 
 
-def measure() -> Values:
+def measure(case: Case) -> Values:
     """The case's numbers, computed afresh."""
-    from eval.interpolation import main
-
+    task = importlib.import_module(f"eval.{case.task}")
+    words = ["--dataset", "synthetic", "--limit", str(LIMIT), "--features", "random"]
+    words += ["--steps", str(STEPS)] if "mardini" in case.systems else []
+    words += ["--systems", ",".join(case.systems), "--metrics", ",".join(case.metrics)]
     with tempfile.TemporaryDirectory() as folder:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            status = main([*CASE, "--output", folder])
+        with afresh(), contextlib.redirect_stdout(io.StringIO()):
+            status = task.main([*words, "--output", folder])
         if status:
-            raise UserError(f"the main job ended with status {status}: see the line above")
+            raise UserError(f"eval.{case.task} ended with status {status}: see the line above")
         records = [json.loads(path.read_text()) for path in sorted(Path(folder).rglob("record.json"))]
-    return {r["variant"]: {name: entry["value"] for name, entry in r["metrics"].items()} for r in records}
+    return {r["system"]: {name: entry["value"] for name, entry in r["metrics"].items()} for r in records}
 
 
 def compare(before: Values, now: Values) -> list[Moved]:

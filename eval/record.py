@@ -7,19 +7,22 @@ and ``environment``; everything else is equal whenever data, system, seed and me
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.datasets.base import Dataset
+from eval.datasets.base import Clip, Dataset
 from eval.protocols import Protocol
-from eval.results import SCHEMA, Store, key_of
+from eval.results import SCHEMA, key_of
 from mardini.files import sha256_of
 
 if TYPE_CHECKING:
     from eval.metrics.base import Column
     from eval.metrics.collection import MetricSet
+    from eval.pending import Job
+    from eval.runner import Run
+    from eval.statistics import Floor
 
 Row = Mapping[str, Any]
 
@@ -56,46 +59,40 @@ def has_columns(record: Mapping[str, Any], metrics: MetricSet) -> bool:
 
 
 def assemble(
-    *,
-    system: str,
-    variant: str,
-    described: Mapping[str, Any],
-    key: str,
-    dataset: Dataset,
-    protocol: Protocol,
+    run: Run,
+    job: Job,
     pixels: Mapping[str, str],
-    limit: int | None,
-    seed: int,
-    metrics: MetricSet,
-    rows: Mapping[str, Row],
-    features: tuple[Mapping[str, Sequence[np.ndarray]], Mapping[str, Sequence[np.ndarray]]],
-    before: Mapping[str, Any] | None,
+    made: Mapping[str, np.ndarray],
+    real: Mapping[str, np.ndarray],
+    floors: Mapping[str, Floor],
 ) -> dict[str, Any]:
     """The record of one system from its per-clip rows.
 
     Args:
-        system, variant, described, key: who made the predictions, see ``run_key``.
-        dataset, protocol, limit, seed: what was asked.
+        run, job: what was asked, and where the rows lie: one for every clip.
         pixels: clip id -> hash of the real clip's pixels.
-        metrics: the metrics of this invocation.
-        rows: clip id -> row, for every clip.
-        features: of the generated and of the real clips: name -> one array a clip, in the dataset's order.
-        before: the record that is replaced; its columns that are not asked for now are kept if they are
-            of the same predictions.
+        made, real: features of the generated and of the true clips, see ``MetricSet.distances``.
+        floors: set distances of the true clips from themselves.
+
+    Columns of the record that is there already and are not asked for now are kept if they are of the same
+    predictions.
     """
     from eval.environment import environment
 
+    dataset, protocol, rows = run.dataset, run.protocol, job.store.rows
     clips = dataset.clips
-    predictions = sha256_of(part for c in clips for part in (c.id, rows[c.id]["prediction"]))
-    entries = _entries(metrics, clips, rows, features, protocol)
-    if before and before.get("key") == key and before.get("predictions_sha256") == predictions:
+    gathered = Gathered(rows, [clip.id for clip in clips], run.metrics)
+    entries = _entries(run.metrics, clips, gathered, made, real, floors)
+    before = job.store.read_record()
+    predictions = gathered.predictions
+    if before and before.get("key") == job.key and before.get("predictions_sha256") == predictions:
         entries = {**before["metrics"], **entries}
     return {
         "schema": SCHEMA,
-        "task": "interpolation",
-        "system": system,
-        "variant": variant,
-        "described": dict(described),
+        "task": protocol.task,
+        "system": job.system.name,
+        "variant": job.system.variant,
+        "described": dict(job.described),
         "protocol": protocol.id,
         "source": protocol.source,
         "frames": {
@@ -112,51 +109,89 @@ def assemble(
             "clips": len(clips),
             "sources": len({clip.source for clip in clips}),
             "expected": dataset.expected,
-            "limit": limit,
+            "limit": run.limit,
             "fps": dataset.fps,
+            "details": dict(dataset.details),
         },
-        "seed": seed,
-        "key": key,
+        "seed": run.seed,
+        "key": job.key,
         "predictions_sha256": predictions,
         "metrics": dict(sorted(entries.items())),
         "environment": environment(),
-        "timing": timing([rows[clip.id] for clip in clips], len(protocol.targets)),
+        "timing": gathered.timing(len(protocol.targets)),
     }
+
+
+class Gathered:
+    """One pass over all rows: scores by column, the hash of all predictions, and the seconds."""
+
+    def __init__(self, rows: Mapping[str, Row], clip_ids: Sequence[str], metrics: MetricSet) -> None:
+        names = [column.name for column in metrics.columns if column.kind != "set"]
+        self.scores = {name: np.empty(len(clip_ids)) for name in names}
+        self._predict: list[float] = []
+        self._metrics: dict[str, list[float]] = {}
+
+        def parts() -> Iterator[str]:
+            for place, clip_id in enumerate(clip_ids):
+                row = rows[clip_id]
+                for name in names:
+                    self.scores[name][place] = row["scores"][name]
+                self._predict.append(row["seconds"]["predict"])
+                for name, seconds in row["seconds"]["metrics"].items():
+                    self._metrics.setdefault(name, []).append(seconds)
+                yield clip_id
+                yield row["prediction"]
+
+        self.predictions = sha256_of(parts())
+
+    def timing(self, generated: int) -> dict[str, Any]:
+        """Seconds of all clips together: for predicting, for each metric, and per generated frame."""
+        predict = math.fsum(self._predict)
+        score = {name: math.fsum(seconds) for name, seconds in sorted(self._metrics.items())}
+        return {
+            "predict_seconds": predict,
+            "predict_seconds_per_generated_frame": predict / (generated * len(self._predict)),
+            "metric_seconds": score,
+            "total_seconds": predict + math.fsum(score.values()),
+        }
 
 
 def _entries(
     metrics: MetricSet,
-    clips: Sequence[Any],
-    rows: Mapping[str, Row],
-    features: tuple[Mapping[str, Sequence[np.ndarray]], Mapping[str, Sequence[np.ndarray]]],
-    protocol: Protocol,
+    clips: Sequence[Clip],
+    gathered: Gathered,
+    made: Mapping[str, np.ndarray],
+    real: Mapping[str, np.ndarray],
+    floors: Mapping[str, Floor],
 ) -> dict[str, dict[str, Any]]:
     """Column name -> value, interval, sample count and what the number is."""
     from eval.statistics import cluster_bootstrap, mean
 
     sources = [clip.source for clip in clips]
-    distances = metrics.distances(*features, sources) if metrics.set_metrics else {}
+    distances = metrics.distances(made, real, sources) if metrics.set_metrics else {}
     dimensions = {
-        metric.name + suffix: int(features[0][metric.detector + suffix][0].shape[1])
+        metric.name + suffix: int(made[metric.detector + suffix].shape[1])
         for metric in metrics.set_metrics
-        for suffix in metric.suffixes
+        for suffix in metrics.suffixes(metric)
     }
     entries: dict[str, dict[str, Any]] = {}
     for column in metrics.columns:
         entry: dict[str, Any]
         if column.kind == "set":
-            found = distances[column.name]
+            found, floor = distances[column.name], floors.get(column.name)
             entry = {
                 "value": found.value,
                 "low": found.low,
                 "high": found.high,
                 "standard_error": found.standard_error,
                 "interval": "jackknife over sources",
+                "replicates": list(found.replicates),
                 "n": found.n,
                 "dimensions": dimensions[column.name],
+                "floor": None if floor is None else floor._asdict(),
             }
         else:
-            values = [rows[clip.id]["scores"][column.name] for clip in clips]
+            values = gathered.scores[column.name].tolist()
             low, high = cluster_bootstrap(values, sources) or (None, None)
             entry = {
                 "value": mean(values),
@@ -178,27 +213,3 @@ def _entries(
 def finite(entry: Mapping[str, Any]) -> dict[str, Any]:
     """NaN and infinity as ``None``: JSON has no such numbers."""
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
-
-
-def timing(rows: Sequence[Row], generated: int) -> dict[str, Any]:
-    """Seconds of all clips together: for predicting, for each metric, and per generated frame."""
-    predict = math.fsum(row["seconds"]["predict"] for row in rows)
-    parts = sorted({name for row in rows for name in row["seconds"]["metrics"]})
-    score = {name: math.fsum(row["seconds"]["metrics"].get(name, 0.0) for row in rows) for name in parts}
-    return {
-        "predict_seconds": predict,
-        "predict_seconds_per_generated_frame": predict / (generated * len(rows)),
-        "metric_seconds": score,
-        "total_seconds": predict + math.fsum(score.values()),
-    }
-
-
-def feature_lists(
-    store: Store, clip_ids: Sequence[str], keys: Sequence[Mapping[str, str]]
-) -> dict[str, list[np.ndarray]]:
-    """Saved features of all clips: name -> one array a clip, in the order of ``clip_ids``."""
-    lists: dict[str, list[np.ndarray]] = {}
-    for clip_id, wanted in zip(clip_ids, keys, strict=True):
-        for name, array in store.load_features(clip_id, wanted).items():
-            lists.setdefault(name, []).append(array)
-    return lists

@@ -2,13 +2,14 @@
 
 ::
 
-    <output>/interpolation/<protocol folder>/
+    <output>/<task>/<protocol folder>/
         <system>/record.json                 the summary
-        <system>/clips.jsonl                 one row per clip
+        <system>/clips.jsonl                 one row per clip (clips-<i>-of-<n>.jsonl of a shard)
         <system>/predictions/<clip>.npz      frames, lossless
         <system>/features/<clip>.npz         of the generated clips
-        _reference/clips.json                hashes of the real clips' pixels
+        _reference/clips.jsonl               hashes of the real clips' pixels
         _reference/features/<clip>.npz       of the real clips
+        _reference/predictions/<clip>.npz    the clips themselves, where they are generated
 
 Every row, prediction and feature array carries the hash of what it was computed from (its *key*); what
 carries another key is stale and is computed again.
@@ -19,9 +20,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,10 @@ import numpy as np
 
 from eval.datasets.base import Dataset
 from eval.protocols import Protocol
+from eval.rows import Rows
+from eval.shards import Shard
 from mardini.errors import UserError
-from mardini.files import atomic, sha256_of, write_json
+from mardini.files import atomic, sha256_of
 
 SCHEMA = 1  # of record.json and clips.jsonl; raised when a reader must change
 REFERENCE = "_reference"  # no system can have this name, see eval.systems.predictions.parse
@@ -61,60 +65,14 @@ def protocol_folder(dataset: Dataset, protocol: Protocol, limit: int | None, see
 class Store:
     """The results of one system (or of the reference) under one protocol."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shard: Shard | None = None) -> None:
         self.folder = folder
-        self.rows_path = folder / "clips.jsonl"
+        self.rows = Rows(folder, shard)
         self.record_path = folder / "record.json"
 
     def read_record(self) -> dict[str, Any] | None:
         """The record, or ``None`` where there is none that can be read."""
         return read_json(self.record_path)
-
-    # -- rows -----------------------------------------------------------------------------------------
-
-    def read_rows(self) -> dict[str, dict[str, Any]]:
-        """Latest row per clip id. A torn last line (the process was killed while writing) is dropped."""
-        rows: dict[str, dict[str, Any]] = {}
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            for line in self.rows_path.read_bytes().splitlines():
-                with contextlib.suppress(ValueError):
-                    row = json.loads(line)
-                    if isinstance(row, dict) and isinstance(row.get("clip"), str):
-                        rows[row["clip"]] = row
-        return rows
-
-    @contextlib.contextmanager
-    def appending(self) -> Iterator[Any]:
-        """Yield ``append(row)``; each row is on disk when it returns. Begins by cutting off a torn line."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with self.rows_path.open("ab+") as file:
-                file.truncate(end_of_last_line(file))
-
-                def append(row: Mapping[str, Any]) -> None:
-                    try:
-                        file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
-                        file.flush()
-                        os.fsync(file.fileno())
-                    except OSError as error:
-                        raise cannot_write(self.rows_path, error) from error
-
-                yield append
-        except OSError as error:
-            raise cannot_write(self.rows_path, error) from error
-
-    def torn(self) -> bool:
-        """Whether the rows end in the middle of a line."""
-        try:
-            with self.rows_path.open("rb") as file:
-                return end_of_last_line(file) != file.seek(0, os.SEEK_END)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-
-    def write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Replace the rows, atomically, e.g. to put them in order at the end of a run."""
-        with atomic(self.rows_path) as temporary:
-            temporary.write_text("".join(json.dumps(row, allow_nan=False) + "\n" for row in rows), "utf-8")
 
     # -- predictions ----------------------------------------------------------------------------------
 
@@ -163,10 +121,28 @@ class Store:
             np.savez(file, allow_pickle=False, **kept)
 
 
-def end_of_last_line(file: Any) -> int:
-    """Length of an open binary file up to its last newline."""
-    file.seek(0)
-    return file.read().rfind(b"\n") + 1
+class FeatureCache:
+    """Features of true clips, found by their pixels whatever dataset, protocol or output folder they came through.
+
+    Lies in ``MARDINI_FEATURES`` or ``~/.cache/mardini/features``; ``MARDINI_FEATURES=off`` keeps nothing. An array's
+    key holds the metric's version and its weights' hashes, so nothing stale is ever used.
+    """
+
+    def __init__(self) -> None:
+        place = os.environ.get("MARDINI_FEATURES")
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        folder = Path(place).expanduser() if place else cache / "mardini" / "features"
+        self.store = None if place == "off" else Store(folder)
+
+    def load(self, pixels: str, keys: Mapping[str, str]) -> dict[str, np.ndarray]:
+        """Those of the arrays named in ``keys`` that are there."""
+        return {} if self.store is None else self.store.load_features(f"{pixels[:2]}/{pixels}", keys)
+
+    def save(self, pixels: str, arrays: Mapping[str, np.ndarray], keys: Mapping[str, str]) -> None:
+        """Keep arrays; a cache that cannot be written does without."""
+        if self.store is not None:
+            with contextlib.suppress(UserError):
+                self.store.save_features(f"{pixels[:2]}/{pixels}", arrays, keys)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -178,13 +154,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def cannot_write(path: Path, error: OSError) -> UserError:
-    """A full disk or a folder without permission, as ``mardini.files.atomic`` tells it."""
-    return UserError(
-        f"cannot write {path} ({error.strerror or error}): free space or choose another folder with --output"
-    )
-
-
 def pixels_of(frames: np.ndarray) -> str:
     """SHA-256 of shape and bytes of ``uint8`` frames."""
     return sha256_of([str(frames.shape), np.ascontiguousarray(frames).tobytes()])
@@ -194,23 +163,49 @@ class ReferencePixels:
     """SHA-256 of the pixels of each clip, remembered so that a finished run need not decode them again."""
 
     def __init__(self, store: Store, fingerprint: str) -> None:
-        self.path = store.folder / "clips.json"
-        self.fingerprint = fingerprint
-        saved = read_json(self.path) or {}
-        same = saved.get("fingerprint") == fingerprint
-        self.known: dict[str, str] = dict(saved["pixels"]) if same else {}
-        self._changed = False
+        self.rows, self.fingerprint = store.rows, fingerprint
+        rows = ((clip_id, self.rows[clip_id]) for clip_id in self.rows)
+        self.known: dict[str, str] = {i: r["pixels"] for i, r in rows if r.get("fingerprint") == fingerprint}
 
-    def learn(self, clip_id: str, frames: np.ndarray) -> str:
-        """Hash of a clip's frames; kept for ``save``."""
-        digest = pixels_of(frames)
-        self._changed |= self.known.get(clip_id) != digest
-        self.known[clip_id] = digest
-        return digest
+    def learn(self, clips: Mapping[str, np.ndarray]) -> None:
+        """Hash the frames of some clips; what is new is written down."""
+        digests = {clip_id: pixels_of(frames) for clip_id, frames in clips.items()}
+        new = {clip_id: digest for clip_id, digest in digests.items() if self.known.get(clip_id) != digest}
+        self.known |= new
+        if new:
+            with self.rows.appending() as append:
+                for clip_id in new:
+                    append(self._row(clip_id))
 
-    def save(self) -> None:
-        """Write what is known, if there is anything new."""
-        if self._changed:
-            pixels = dict(sorted(self.known.items()))
-            write_json(self.path, {"fingerprint": self.fingerprint, "pixels": pixels})
-            self._changed = False
+    def fold(self, clip_ids: Sequence[str]) -> None:
+        """Put the rows of a whole run in order, if they are not."""
+        if list(self.rows) != list(clip_ids) or not self.rows.whole:
+            self.rows.replace(self._row(clip_id) for clip_id in clip_ids)
+
+    def _row(self, clip_id: str) -> dict[str, str]:
+        return {"clip": clip_id, "fingerprint": self.fingerprint, "pixels": self.known[clip_id]}
+
+
+@contextlib.contextmanager
+def stacked(
+    store: Store, clip_ids: Sequence[str], keys_of: Callable[[str], Mapping[str, str]]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Saved features of all clips one below the other: name -> float32 (N, D), in the order of ``clip_ids``.
+
+    The arrays lie in temporary files and are read when looked at, so that memory does not grow with the clips.
+    ``keys_of`` gives a clip's feature names with the keys they must have.
+    """
+    with tempfile.TemporaryDirectory(prefix=".features-", dir=store.folder) as folder:
+        widths: dict[str, int] = {}
+        with contextlib.ExitStack() as stack:
+            files: dict[str, Any] = {}
+            for clip_id in clip_ids:
+                for name, array in store.load_features(clip_id, keys_of(clip_id)).items():
+                    if name not in files:
+                        files[name] = stack.enter_context((Path(folder) / f"{len(files)}.bin").open("wb"))
+                        widths[name] = array.shape[1]
+                    files[name].write(np.ascontiguousarray(array, np.float32).data)
+        yield {
+            name: np.memmap(file.name, np.float32, "r").reshape(-1, widths[name])
+            for name, file in files.items()
+        }

@@ -1,8 +1,8 @@
 """The only evaluation loop: decode a clip once, complete it with every system, score it, write it down.
 
 Every unit of work (a prediction, an array of features, a row of scores) is on disk before the next begins and
-carries a hash of all it depends on, so the same command after a kill does only what is missing, and a
-finished run does nothing.
+carries a hash of all it depends on (``eval/pending.py``), so the same command after a kill does only what is
+missing, and a finished run does nothing. Nothing is held for longer than a batch of clips.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from eval.datasets.base import Clip, Dataset
+from eval.metrics.base import Video
+from eval.pending import Job, Pending
 from eval.protocols import Protocol
-from eval.record import assemble, feature_lists, has_columns, identity, run_key
-from eval.results import REFERENCE, ReferencePixels, Store, key_of, pixels_of, protocol_folder
+from eval.record import assemble, has_columns
+from eval.results import FeatureCache, Store, pixels_of, protocol_folder, stacked
+from eval.shards import Shard, claim
 from eval.systems.base import System, Task, clip_seed, keep_given
 from eval.systems.predictions import Predictions
 from eval.workers import workers
@@ -27,19 +30,8 @@ from mardini.errors import UserError
 from mardini.files import write_json
 
 if TYPE_CHECKING:
-    from eval.metrics.base import FrameMetric, SetMetric
+    from eval.metrics.base import AnyMetric
     from eval.metrics.collection import MetricSet
-
-
-@dataclass
-class Job:
-    """One system's share of a run: where its results lie and the rows that are there."""
-
-    system: System
-    store: Store
-    described: Mapping[str, Any]
-    key: str
-    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,6 +46,7 @@ class Run:
         batch_size: clips a system is given at a time. Scores do not depend on it.
         device: where networks run.
         force: compute everything again.
+        shard: the part of the clips that is done here; no record is written then. ``None``: all.
         notify: told plain sentences for the user.
     """
 
@@ -67,140 +60,113 @@ class Run:
     batch_size: int = 4
     device: str = "cpu"
     force: bool = False
+    shard: Shard | None = None
     notify: Callable[[str], None] = print
 
     @property
     def folder(self) -> Path:
         """Where this run's results lie, known before it begins."""
         name = protocol_folder(self.dataset, self.protocol, self.limit, self.seed)
-        return self.output / "interpolation" / name
+        return self.output / self.protocol.task / name
 
     def execute(self) -> list[dict[str, Any]]:
-        """Score every system, or find that it is done; the records, in the order of the systems."""
-        jobs = []
-        for system in self.systems:
-            described = system.describe()
-            key = run_key(self.dataset, self.protocol, self.seed, described)
-            jobs.append(Job(system, Store(self.folder / system.variant), described, key))
+        """Score every system, or find that it is done; the records, in the order of the systems (of a shard: none)."""
+        jobs = [Job.of(system, self) for system in self.systems]
         todo = [job for job in jobs if self.force or not self._finished(job)]
         if todo:
-            Loop(self, todo).run()
+            with claim(self.folder, self.shard):
+                Loop(self, todo).run()
+        if self.shard is not None:
+            return []
         records = [job.store.read_record() for job in jobs]
         return [record for record in records if record is not None]
+
+    def folded(self) -> Run:
+        """The whole run that writes the record once all shards are done; it finds their work and computes no clip."""
+        return replace(self, shard=None, force=False)
 
     def _finished(self, job: Job) -> bool:
         record = job.store.read_record()
         return record is not None and record.get("key") == job.key and has_columns(record, self.metrics)
 
 
+class Seen(NamedTuple):
+    """Frames whose features are wanted: where they are kept, of which clip, the frames' hash, and they themselves."""
+
+    store: Store
+    clip_id: str
+    of: str
+    frames: np.ndarray
+
+
 class Loop:
-    """The work of a run that is not finished."""
+    """The work of a run that is not finished.
+
+    On a CPU each clip goes through the detectors by itself, on a core of its own; on a GPU those of a batch, of all
+    systems, go together (``together``).
+    """
 
     def __init__(self, run: Run, jobs: Sequence[Job]) -> None:
-        self.run_, self.jobs, self.protocol, self.metrics = run, jobs, run.protocol, run.metrics
-        self.reference = Store(run.folder / REFERENCE)
-        self.pixels = ReferencePixels(self.reference, run.dataset.fingerprint)
-        self.identities = {column.metric: key_of(identity(column)) for column in self.metrics.columns}
-        self.detectors = {m.detector + suffix: m for m in self.metrics.set_metrics for suffix in m.suffixes}
+        self.run_, self.jobs, self.protocol, self.metrics = run, list(jobs), run.protocol, run.metrics
+        self.pending = Pending(run)
+        self.reference, self.pixels = self.pending.reference, self.pending.pixels
+        self.cache = FeatureCache()
+        self.together = run.device != "cpu"
 
     def run(self) -> None:
-        """Do all that is missing, then write the records."""
+        """Do all that is missing; then, if this is the whole run, write the records."""
         from tqdm import tqdm
 
+        shard = self.run_.shard
+        clips = self.run_.dataset.clips
+        mine = list(clips) if shard is None else shard.of(clips)
         for job in self.jobs:
-            self._open(job)
-        clips = [clip for clip in self.run_.dataset.clips if self._pending(clip)]
-        if clips:
+            self._open(job, [clip.id for clip in mine])
+        todo = [clip for clip in mine if self.pending.clip(clip.id, self.jobs)]
+        if todo:
             self._check_predictions()
         size = max(1, self.run_.batch_size)
-        total = len(clips) * len(self.jobs)
         with (
             workers(self.run_.device) as pool,
-            tqdm(total=total, unit="clip", delay=1, mininterval=1) as bar,
+            tqdm(total=len(todo) * len(self.jobs), unit="clip", delay=1, mininterval=1) as bar,
         ):
-            if clips:
-                self._load_networks()
-            for start in range(0, len(clips), size):
-                self._batch(clips[start : start + size], pool, bar)
-        for job in self.jobs:
-            self._close(job)
+            if todo:
+                self._prepare()
+            for start in range(0, len(todo), size):
+                self._batch(todo[start : start + size], pool, bar)
+        if shard is None:
+            self._close()
 
-    # -- what is there already --------------------------------------------------------------------------
-
-    def _open(self, job: Job) -> None:
-        """Read the rows that are there, and say which of them do not count any more."""
+    def _open(self, job: Job, clip_ids: list[str]) -> None:
+        """Say which rows do not count any more."""
         if self.run_.force:
-            job.store.write_rows([])
             return
-        job.rows = job.store.read_rows()
-        if job.store.torn():
+        if job.store.rows.torn:
             self.run_.notify(f"{job.system.variant}: the last row was cut off, its clip is scored again")
-        known = [clip.id for clip in self.run_.dataset.clips if clip.id in job.rows]
-        stale = [i for i in known if i not in self.pixels.known or job.rows[i]["key"] != self._key(job, i)]
-        if stale:
+        if stale := self.pending.stale(job, clip_ids):
             self.run_.notify(
-                f"{job.system.variant}: data or settings have changed since {len(stale)} clips were scored; "
+                f"{job.system.variant}: data or settings have changed since {stale} clips were scored; "
                 f"they are checked and done again"
             )
-
-    def _key(self, job: Job, clip_id: str) -> str:
-        """Hash of all that determines a prediction."""
-        return key_of(
-            {
-                "protocol": self.protocol.id,
-                "pixels": self.pixels.known[clip_id],
-                "system": dict(job.described),
-                "seed": clip_seed(self.run_.seed, clip_id),
-                "fps": self.run_.dataset.fps,
-            }
-        )
-
-    def _feature_keys(self, of: str) -> dict[str, str]:
-        """Feature name -> hash of the frames' hash ``of`` and the metric."""
-        metrics = self.detectors.items()
-        return {name: key_of({"of": of, "metric": self.identities[m.name]}) for name, m in metrics}
-
-    def _pending(self, clip: Clip) -> bool:
-        if self.run_.force or clip.id not in self.pixels.known:
-            return True
-        if self._missing_sets(self.reference, clip.id, self.pixels.known[clip.id]):
-            return True
-        return any(self._missing(job, clip.id) for job in self.jobs)
-
-    def _missing(self, job: Job, clip_id: str) -> list[FrameMetric | SetMetric]:
-        """Metrics that a job lacks for a clip."""
-        row = job.rows.get(clip_id)
-        if row is None or row["key"] != self._key(job, clip_id):
-            return [*self.metrics.frame_metrics, *self.metrics.set_metrics]
-        return [*self._missing_scores(row), *self._missing_sets(job.store, clip_id, row["prediction"])]
-
-    def _missing_scores(self, row: Mapping[str, Any]) -> list[FrameMetric]:
-        have = row["metrics"]
-        return [m for m in self.metrics.frame_metrics if have.get(m.name) != self.identities[m.name]]
-
-    def _missing_sets(self, store: Store, clip_id: str, of: str) -> list[SetMetric]:
-        keys = self._feature_keys(of)
-        have = store.load_features(clip_id, keys) if keys else {}
-        lost = {self.detectors[name].name for name in keys if name not in have}
-        return [metric for metric in self.metrics.set_metrics if metric.name in lost]
-
-    # -- work -------------------------------------------------------------------------------------------
 
     def _check_predictions(self) -> None:
         """Lengths and sizes of users' predictions, all of them before anything is scored."""
         by_id = {clip.id: clip for clip in self.run_.dataset.clips}
 
         def expected(clip_id: str) -> tuple[int, int]:
-            height, width = self.protocol.size or by_id[clip_id].load().shape[1:3]
+            clip = by_id[clip_id]
+            height, width = self.protocol.size or clip.size or clip.load().shape[1:3]
             return height, width
 
         for job in self.jobs:
             if isinstance(job.system, Predictions):
                 job.system.check(expected, self.protocol.frames, self.protocol.given)
 
-    def _load_networks(self) -> None:
-        """Load the detectors here: several threads asking for one at the same time would load it twice."""
-        for metric in (*self.metrics.frame_metrics, *self.metrics.set_metrics):
+    def _prepare(self) -> None:
+        """Fetch what systems lack before any works for hours, and load the detectors: threads would load one twice."""
+        for job in self.jobs:
+            getattr(job.system, "prepare", lambda: None)()
+        for metric in self.metrics.metrics:
             getattr(metric, "network", None)
 
     def _batch(self, clips: Sequence[Clip], pool: Executor, bar: Any) -> None:
@@ -209,18 +175,26 @@ class Loop:
         Systems predict one after the other here, while the pool scores what they have predicted.
         """
         references = {clip.id: self._load(clip) for clip in clips}
-        for clip in clips:
-            self.pixels.learn(clip.id, references[clip.id])
-        self.pixels.save()
-        true = [pool.submit(self._reference_features, clip.id, references[clip.id]) for clip in clips]
+        self.pixels.learn(references)
+        if self.run_.dataset.root is None:  # who looks at the results cannot draw the clips again
+            for clip_id, frames in references.items():
+                self.reference.save_prediction(clip_id, frames, 0.0, self.pixels.known[clip_id])
+        true: list[Future[None]] = []
+        if self.protocol.truth:
+            groups = [clips] if self.together else [[clip] for clip in clips]
+            true = [pool.submit(self._reference_features, part, references) for part in groups]
         scored: list[tuple[Job, list[Future[dict[str, Any]]]]] = []
         for job in self.jobs:
-            pending = [clip for clip in clips if self.run_.force or self._missing(job, clip.id)]
-            bar.update(len(clips) - len(pending))
-            predictions = self._predict(job, pending, references)
+            todo = [clip for clip in clips if self.pending.of(job, clip.id)]
+            bar.update(len(clips) - len(todo))
+            predictions = self._predict(job, todo, references)
+            spent: Sequence[dict[str, float] | None] = [None] * len(todo)
+            if self.together:
+                made = [(clip.id, predictions[clip.id][0]) for clip in todo]
+                spent = self._features([Seen(job.store, name, pixels_of(f), f) for name, f in made])
             futures = [
-                pool.submit(self._score, job, clip, *predictions[clip.id], references[clip.id])
-                for clip in pending
+                pool.submit(self._score, job, clip, *predictions[clip.id], references[clip.id], seconds)
+                for clip, seconds in zip(todo, spent, strict=True)
             ]
             scored.append((job, futures))
         for future in true:
@@ -228,26 +202,19 @@ class Loop:
         for job, futures in scored:
             bar.set_description(job.system.variant, refresh=False)
             if futures:
-                with job.store.appending() as append:
+                with job.store.rows.appending() as append:
                     for future in futures:
-                        row = future.result()
-                        append(row)
-                        job.rows[row["clip"]] = row
+                        append(future.result())
                         bar.update()
 
-    def _reference_features(self, clip_id: str, frames: np.ndarray) -> None:
-        pixels = self.pixels.known[clip_id]
-        lost = self.metrics.set_metrics
-        if not self.run_.force:
-            lost = self._missing_sets(self.reference, clip_id, pixels)
-        self._features(self.reference, clip_id, pixels, frames, lost)
-
     def _load(self, clip: Clip) -> np.ndarray:
+        """The true clip, or, where there is no truth, the given frames."""
         frames = clip.load()
-        if len(frames) != self.protocol.frames:
+        wanted = self.protocol.frames if self.protocol.truth else len(self.protocol.given)
+        if len(frames) != wanted:
             raise UserError(
-                f"clip '{clip.id}' has {len(frames)} frames, but protocol {self.protocol.id} needs "
-                f"{self.protocol.frames}: check the data root"
+                f"clip '{clip.id}' has {len(frames)} frames, but protocol {self.protocol.id} needs {wanted}: "
+                "check the data root"
             )
         return frames
 
@@ -258,12 +225,13 @@ class Loop:
         done: dict[str, tuple[np.ndarray, float]] = {}
         tasks = []
         for clip in clips:
-            reference = references[clip.id]
-            saved = None if self.run_.force else job.store.load_prediction(clip.id, self._key(job, clip.id))
-            if saved is not None and saved[0].shape == reference.shape:
+            reference, key = references[clip.id], self.pending.key(job, clip.id)
+            saved = None if self.run_.force else job.store.load_prediction(clip.id, key)
+            if saved is not None and saved[0].shape == (self.protocol.frames, *reference.shape[1:]):
                 done[clip.id] = saved
             else:
-                given = {index: reference[index] for index in self.protocol.given}
+                places = self.protocol.given if self.protocol.truth else range(len(reference))
+                given = {i: reference[place] for i, place in zip(self.protocol.given, places, strict=True)}
                 seed = clip_seed(self.run_.seed, clip.id)
                 tasks.append(Task(clip.id, given, self.protocol.frames, seed, self.run_.dataset.fps))
         if tasks:
@@ -272,92 +240,112 @@ class Loop:
             seconds = (time.perf_counter() - began) / len(tasks)
             for task, output in zip(tasks, outputs, strict=True):
                 frames = keep_given(job.system.name, task, output)
-                job.store.save_prediction(task.clip_id, frames, seconds, self._key(job, task.clip_id))
+                key = self.pending.key(job, task.clip_id)
+                job.store.save_prediction(task.clip_id, frames, seconds, key)
                 done[task.clip_id] = frames, seconds
         return done
 
     def _score(
-        self, job: Job, clip: Clip, frames: np.ndarray, seconds: float, reference: np.ndarray
+        self,
+        job: Job,
+        clip: Clip,
+        frames: np.ndarray,
+        seconds: float,
+        reference: np.ndarray,
+        spent: dict[str, float] | None,
     ) -> dict[str, Any]:
-        """The clip's row: what is there already, and the scores of the metrics that are missing."""
-        key, prediction = self._key(job, clip.id), pixels_of(frames)
+        """The clip's row: what is there already, and the scores of the metrics that are missing.
+
+        ``spent``: seconds of its features, where they have been computed.
+        """
+        key, prediction = self.pending.key(job, clip.id), pixels_of(frames)
         row: dict[str, Any] = {"clip": clip.id, "source": clip.source, "tags": sorted(clip.tags)}
         row |= {"key": key, "prediction": prediction, "metrics": {}, "scores": {}, "frames": {}}
         row["seconds"] = {"predict": seconds, "metrics": {}}
-        old = job.rows.get(clip.id)
+        old = None if self.run_.force else job.store.rows.get(clip.id)
         if old is not None and (old["key"], old["prediction"]) == (key, prediction):
             row |= {name: old[name] for name in ("metrics", "scores", "frames", "seconds")}
-        for part in parts(self._missing_scores(row)):
+        truth = reference if self.protocol.truth else None
+        video = Video(frames, self.protocol.given, truth, self.run_.dataset.fps)
+        for part in parts(self.pending.scores(row)):
             began = time.perf_counter()
-            columns, values = subset(part).score(frames, reference, self.protocol.given, self.protocol.middle)
+            columns, values = self.metrics.score(video, self.protocol.middle, part)
             row["seconds"]["metrics"][part_name(part)] = time.perf_counter() - began
             row["scores"] |= columns
             row["frames"] |= values
-            row["metrics"] |= {metric.name: self.identities[metric.name] for metric in part}
-        lost = self.metrics.set_metrics
-        if not self.run_.force:
-            lost = self._missing_sets(job.store, clip.id, prediction)
-        row["seconds"]["metrics"] |= self._features(job.store, clip.id, prediction, frames, lost)
+            row["metrics"] |= {metric.name: self.pending.identities[metric.name] for metric in part}
+        if spent is None:
+            (spent,) = self._features([Seen(job.store, clip.id, prediction, frames)])
+        row["seconds"]["metrics"] |= spent
         return row
 
-    def _features(
-        self, store: Store, clip_id: str, of: str, frames: np.ndarray, lost: Sequence[SetMetric]
-    ) -> dict[str, float]:
-        """Compute and save features of a whole clip for some metrics; the seconds each took."""
-        seconds = {}
-        keys = self._feature_keys(of)
-        arrays: dict[str, np.ndarray] = {}
-        for metric in lost:
+    def _reference_features(self, clips: Sequence[Clip], frames: Mapping[str, np.ndarray]) -> None:
+        """Features of true clips, computed unless some run on this machine has done so before."""
+        wanted = [
+            Seen(self.reference, clip.id, self.pixels.known[clip.id], frames[clip.id]) for clip in clips
+        ]
+        for seen in wanted:
+            keys = self.pending.feature_keys(seen.of)
+            if (
+                not self.run_.force
+                and self.pending.sets(*seen[:3])
+                and (kept := self.cache.load(seen.of, keys))
+            ):
+                self.reference.save_features(seen.clip_id, kept, keys)
+        for seen, seconds in zip(wanted, self._features(wanted), strict=True):
+            if seconds:
+                keys = self.pending.feature_keys(seen.of)
+                self.cache.save(seen.of, self.reference.load_features(seen.clip_id, keys), keys)
+
+    def _features(self, wanted: Sequence[Seen]) -> list[dict[str, float]]:
+        """Compute and save what is missing of the features of some clips; the seconds that each took, by metric."""
+        spent: list[dict[str, float]] = [{} for _ in wanted]
+        lost = [self.pending.sets(*seen[:3]) for seen in wanted]
+        arrays: list[dict[str, np.ndarray]] = [{} for _ in wanted]
+        for metric in self.metrics.extractors:
+            places = [place for place, missing in enumerate(lost) if metric in missing]
+            if not places:
+                continue
             began = time.perf_counter()
-            arrays |= metric.features(frames, self.protocol.targets, self.protocol.middle)
-            seconds[metric.name] = time.perf_counter() - began
-        if arrays:
-            store.save_features(clip_id, arrays, keys)
-        return seconds
+            clips = [wanted[place].frames for place in places]
+            found = metric.features(clips, self.protocol.targets, self.protocol.middle)
+            seconds = (time.perf_counter() - began) / len(places)
+            for place, features in zip(places, found, strict=True):
+                arrays[place] |= features
+                spent[place][metric.name] = seconds
+        for seen, features in zip(wanted, arrays, strict=True):
+            if features:
+                seen.store.save_features(seen.clip_id, features, self.pending.feature_keys(seen.of))
+        return spent
 
-    # -- the end ----------------------------------------------------------------------------------------
-
-    def _close(self, job: Job) -> None:
-        """Put the rows in order and write the record."""
+    def _close(self) -> None:
+        """Put the rows in order and write the records."""
         clip_ids = [clip.id for clip in self.run_.dataset.clips]
-        rows = {clip_id: job.rows[clip_id] for clip_id in clip_ids}
-        job.store.write_rows(rows.values())
-        generated = [self._feature_keys(rows[i]["prediction"]) for i in clip_ids]
-        real = [self._feature_keys(self.pixels.known[i]) for i in clip_ids]
-        record = assemble(
-            system=job.system.name,
-            variant=job.system.variant,
-            described=job.described,
-            key=job.key,
-            dataset=self.run_.dataset,
-            protocol=self.protocol,
-            pixels=self.pixels.known,
-            limit=self.run_.limit,
-            seed=self.run_.seed,
-            metrics=self.metrics,
-            rows=rows,
-            features=(
-                feature_lists(job.store, clip_ids, generated),
-                feature_lists(self.reference, clip_ids, real),
-            ),
-            before=job.store.read_record(),
-        )
-        write_json(job.store.record_path, record)
+        sources = [clip.source for clip in self.run_.dataset.clips]
+        self.pixels.fold(clip_ids)
+        with stacked(self.reference, clip_ids, self.pending.reference_keys) as real:
+            floors = self.metrics.floors(real, sources)
+            for job in self.jobs:
+                rows = job.store.rows
+                if list(rows) != clip_ids or not rows.whole:
+                    rows.replace(rows[clip_id] for clip_id in clip_ids)
+                with stacked(job.store, clip_ids, self.pending.keys_of(job)) as made:
+                    write_json(
+                        job.store.record_path, assemble(self.run_, job, self.pixels.known, made, real, floors)
+                    )
 
 
-def parts(metrics: Sequence[FrameMetric]) -> list[list[FrameMetric]]:
+def parts(metrics: Sequence[AnyMetric]) -> list[list[AnyMetric]]:
     """Metrics to be timed together: those without a network share their work, every other stands alone."""
-    pixel = [metric for metric in metrics if not metric.name.startswith("lpips")]
+    pixel = [metric for metric in metrics if is_pixel(metric)]
     return [part for part in (pixel, *([m] for m in metrics if m not in pixel)) if part]
 
 
-def part_name(part: Sequence[FrameMetric]) -> str:
+def is_pixel(metric: AnyMetric) -> bool:
+    """Whether a metric works on the frames themselves, by what it shares with others of its kind."""
+    return metric.kind == "frame" and not hasattr(type(metric), "network")
+
+
+def part_name(part: Sequence[AnyMetric]) -> str:
     """Under which name a part's seconds are recorded."""
-    return part[0].name if len(part) == 1 and part[0].name.startswith("lpips") else "pixel"
-
-
-def subset(metrics: Sequence[FrameMetric | SetMetric]) -> MetricSet:
-    """Some metrics as a set of their own."""
-    from eval.metrics.collection import MetricSet
-
-    return MetricSet(metrics)
+    return "pixel" if is_pixel(part[0]) else part[0].name

@@ -42,6 +42,17 @@ def cluster_bootstrap(
     Returns:
         (low, high), or ``None`` with fewer than two clusters: one source says nothing about the next.
     """
+    means = draw_sources(values, clusters, replicates=replicates, seed=seed)
+    if means is None:
+        return None
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def draw_sources(
+    values: Sequence[float], clusters: Sequence[str], *, replicates: int = 2000, seed: int = 0
+) -> np.ndarray | None:
+    """Means of ``values`` under resampling of whole clusters: (replicates,), or ``None`` below two clusters."""
     if len(values) != len(clusters):
         raise ValueError(f"{len(values)} values but {len(clusters)} clusters")
     if not all(math.isfinite(value) for value in values):
@@ -54,10 +65,13 @@ def cluster_bootstrap(
     names = sorted(grouped)
     sums = np.array([math.fsum(grouped[name]) for name in names])
     counts = np.array([len(grouped[name]) for name in names], dtype=np.float64)
-    draws = np.random.default_rng(seed).integers(len(names), size=(replicates, len(names)))
-    means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    generator = np.random.default_rng(seed)
+    means = np.empty(replicates)
+    step = max(1, 200_000 // len(names))  # so that thousands of sources need no gigabytes
+    for first in range(0, replicates, step):
+        draws = generator.integers(len(names), size=(min(step, replicates - first), len(names)))
+        means[first : first + step] = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
+    return means
 
 
 class Estimate(NamedTuple):
@@ -68,6 +82,7 @@ class Estimate(NamedTuple):
         standard_error: jackknife standard error; ``None`` where there is no interval.
         low, high: ``value`` -+ 1.96 standard errors, ``low`` not below 0 (for distances).
         n: rows (frames or clips) on each side.
+        replicates: the statistic with each group of sources left out; empty where there is no interval.
     """
 
     value: float
@@ -75,6 +90,50 @@ class Estimate(NamedTuple):
     low: float | None
     high: float | None
     n: int
+    replicates: tuple[float, ...] = ()
+
+
+class Floor(NamedTuple):
+    """The distance between one half of the true videos and the other: what no system can be told from the truth by.
+
+    Attributes:
+        value: mean over ``SPLITS`` random splits of the source videos.
+        n: rows in a half, on average.
+    """
+
+    value: float
+    n: float
+
+
+SPLITS = 5
+
+
+def split_floor(
+    rows: np.ndarray,
+    sources: Sequence[str],
+    distance: Callable[[np.ndarray, np.ndarray], float],
+    minimum: int = 2,
+    seed: int = 0,
+) -> Floor | None:
+    """``distance`` of one half of the rows (N, D) to the other, whole sources on one side.
+
+    Both halves hold about N / 2 rows, so a distance that is biased at small n is larger here than at N. ``None``
+    with fewer than two sources, or where a half has fewer than ``minimum`` rows.
+    """
+    names = sorted(set(sources))
+    if len(names) < 2:
+        return None
+    place = {name: number for number, name in enumerate(names)}
+    number = np.array([place[source] for source in sources])
+    values, sizes = [], []
+    generator = np.random.default_rng(seed)
+    for _ in range(SPLITS):
+        first = np.isin(number, generator.permutation(len(names))[: len(names) // 2])
+        if min(int(first.sum()), int((~first).sum())) < minimum:
+            return None
+        values.append(distance(rows[first], rows[~first]))
+        sizes.append(len(sources) / 2)
+    return Floor(mean(values), mean(sizes))
 
 
 def source_groups(sources: Sequence[str], groups: int = 20, seed: int = 0) -> np.ndarray:
@@ -121,4 +180,4 @@ def jackknife(
     replicates = np.array([estimate(mask) for mask in left])
     error = math.sqrt((count - 1) / count * float(np.sum((replicates - replicates.mean()) ** 2)))
     low, high = value - NORMAL_95 * error, value + NORMAL_95 * error
-    return Estimate(value, error, max(0.0, low), high, len(sources))
+    return Estimate(value, error, max(0.0, low), high, len(sources), tuple(replicates.tolist()))

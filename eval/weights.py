@@ -1,14 +1,16 @@
-"""Pretrained weight files: one table of names, addresses and hashes, and where they are looked for.
+"""Pretrained weight files, of detectors and of rival systems: names, addresses, hashes, and where they are looked for.
 
 Order: the folder given (``--weights-dir``), the folder in ``MARDINI_WEIGHTS``, the user cache
 (``$XDG_CACHE_HOME/mardini/weights``, by default ``~/.cache/mardini/weights``), then a download into the
 first of these folders that is set. ``MARDINI_OFFLINE=1`` forbids downloads. No file is used before its
-SHA-256 matched.
+SHA-256 matched; where a publisher gives less than that, the table says what is checked instead, and records
+carry the SHA-256 of the file that was used.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,11 @@ from mardini.files import sha256
 TORCH = "https://download.pytorch.org/models/"
 GITHUB = "https://github.com/"
 HUGGING_FACE = "https://huggingface.co/"
+INTERPOLATION = (
+    HUGGING_FACE
+    + "Comfy-Org/frame_interpolation/resolve/219da3c9d8c357ceaf457fc1d5932c6e861b8dee/frame_interpolation/"
+)
+CLIP = "https://openaipublic.azureedge.net/clip/models/"
 
 
 @dataclass(frozen=True)
@@ -30,11 +37,13 @@ class Weight:
     Attributes:
         name: how the code calls it.
         file: file name on disk.
-        sha256: of its bytes.
+        sha256: of its bytes; the first digits only where its publisher gives no more; empty where nobody does.
         megabytes: size, rounded.
         urls: addresses, tried in order; all must give the same bytes.
         licence: what is known of its terms.
         metrics: names of the metrics that need it.
+        systems: names of the systems that need it.
+        md5: of its bytes, where that is what there is.
     """
 
     name: str
@@ -43,7 +52,17 @@ class Weight:
     megabytes: int
     urls: tuple[str, ...]
     licence: str
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
+    md5: str = ""
+
+    @property
+    def pin(self) -> str:
+        """What a file is checked by, in words."""
+        if len(self.sha256) == 64:
+            return self.sha256
+        parts = [f"begins with {self.sha256}"] if self.sha256 else []
+        return ", ".join([*parts, *([f"MD5 {self.md5}"] if self.md5 else [])]) or "not published"
 
 
 WEIGHTS: dict[str, Weight] = {
@@ -61,7 +80,7 @@ WEIGHTS: dict[str, Weight] = {
                 "weights-inception-2015-12-05-6726825d.pth",
             ),
             "Apache-2.0 (TensorFlow graph, ported by pytorch-fid)",
-            ("fid",),
+            ("fid", "fid_tf1", "fid_clean", "kid"),
         ),
         Weight(
             "i3d",
@@ -75,7 +94,7 @@ WEIGHTS: dict[str, Weight] = {
                 "https://drive.google.com/uc?export=download&id=1mQK8KD8G6UWRa5t87SRMm5PVXtlpneJT",
             ),
             "MIT (VideoGPT); trained by DeepMind on Kinetics-400",
-            ("fvd",),
+            ("fvd", "fvd_cdfvd"),
         ),
         Weight(
             "i3d_torchscript",
@@ -106,7 +125,7 @@ WEIGHTS: dict[str, Weight] = {
             553,
             (TORCH + "vgg16-397923af.pth",),
             "BSD-3-Clause (torchvision); trained on ImageNet",
-            ("lpips_vgg",),
+            ("lpips_vgg", "dists"),
         ),
         Weight(
             "squeezenet",
@@ -116,6 +135,91 @@ WEIGHTS: dict[str, Weight] = {
             (TORCH + "squeezenet1_1-b8a52dc0.pth",),
             "BSD-3-Clause (torchvision); trained on ImageNet",
             ("lpips_squeeze",),
+        ),
+        Weight(
+            "film",
+            "film_net_fp16.safetensors",
+            "f226e51375dc839d4b40e5c3d63da560dd1ea1c962364ec78f5adf2d05db05c0",
+            69,
+            (INTERPOLATION + "film_net_fp16.safetensors",),
+            "Apache-2.0 (google-research/frame-interpolation, ported by dajes)",
+            systems=("film-style",),
+        ),
+        Weight(
+            "rife",
+            "rife_v4.25.safetensors",
+            "1505884b9bdae956795430d2a70f7e2317b2abd8f130f8cfdb35a5759f909481",
+            23,
+            (INTERPOLATION + "rife_v4.25.safetensors",),
+            "MIT (hzwer/Practical-RIFE)",
+            systems=("rife-4.25",),
+        ),
+        Weight(
+            "dino_vitb16",
+            "dino_vitbase16_pretrain.pth",
+            "",
+            343,
+            ("https://dl.fbaipublicfiles.com/dino/dino_vitbase16_pretrain/dino_vitbase16_pretrain.pth",),
+            "Apache-2.0 (facebookresearch/dino); trained on ImageNet without labels",
+            ("i2v_subject", "subject_consistency"),
+            md5="552daf80332dbde16bba2a52c6508b77",  # of the file server's own metadata, as others noted it
+        ),
+        Weight(
+            "clip_vit_b_32",
+            "ViT-B-32.pt",
+            "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
+            354,
+            (CLIP + "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt",),
+            "MIT (openai/CLIP)",
+            ("background_consistency", "clip"),
+        ),
+        Weight(
+            "clip_vit_l_14",
+            "ViT-L-14.pt",
+            "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836",
+            933,
+            (CLIP + "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836/ViT-L-14.pt",),
+            "MIT (openai/CLIP)",
+            ("aesthetic_quality",),
+        ),
+        Weight(
+            "laion_aesthetic",
+            "sa_0_4_vit_l_14_linear.pth",
+            "",
+            1,
+            (
+                "https://raw.githubusercontent.com/LAION-AI/aesthetic-predictor/"
+                "7e37768a02b0863eac390a702903aaa90ecf938e/sa_0_4_vit_l_14_linear.pth",
+            ),
+            "MIT (LAION-AI/aesthetic-predictor)",
+            ("aesthetic_quality",),
+        ),
+        Weight(
+            "musiq_spaq",
+            "musiq_spaq_ckpt-358bb6af.pth",
+            "358bb6af275e28ea56821d44fb55c6cb83645db11f394d3ad65b2d149965ab50",
+            108,
+            (GITHUB + "chaofengc/IQA-PyTorch/releases/download/v0.1-weights/musiq_spaq_ckpt-358bb6af.pth",),
+            "of pyiqa (not for commercial use); MUSIQ's own are Apache-2.0",
+            ("imaging_quality",),
+        ),
+        Weight(
+            "raft_large",
+            "raft_large_C_T_V1-22a6c225.pth",
+            "22a6c225",
+            21,
+            (TORCH + "raft_large_C_T_V1-22a6c225.pth",),
+            "BSD-3-Clause (RAFT's raft-things.pth, ported by torchvision)",
+            ("dynamic_degree_torchvision",),
+        ),
+        Weight(
+            "raft_large_skht",
+            "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+            "ff5fadd56d26b40647388883af1547351ea17868b765c05b27231e72dd16a322",
+            21,
+            (TORCH + "raft_large_C_T_SKHT_V2-ff5fadd5.pth",),
+            "BSD-3-Clause (torchvision); trained on Sintel, KITTI, HD1K, FlyingChairs and FlyingThings3D",
+            ("warping_error_raft",),
         ),
     )
 }
@@ -156,13 +260,25 @@ def find_weights(name: str, weights_dir: Path | None = None) -> Path | None:
         if path.is_file():
             status = path.stat()
             found = _hash(path.resolve(), status.st_size, status.st_mtime_ns)
-            if found != weight.sha256:
+            if not found.startswith(weight.sha256):
                 raise UserError(
-                    f"{path} has SHA-256 {found}, but {weight.file} must have {weight.sha256}: delete it and "
+                    f"{path} has SHA-256 {found}, but {weight.file} must have {weight.pin}: delete it and "
                     "run python -m eval weights to fetch it again"
                 )
+            if weight.md5 and _md5(path.resolve(), status.st_size, status.st_mtime_ns) != weight.md5:
+                raise UserError(
+                    f"{path} has another MD5 than {weight.md5}: delete it and run python -m eval weights to fetch it "
+                    "again"
+                )
+            _used[name] = found
             return path
     return None
+
+
+def sha256_of_used(name: str) -> str:
+    """SHA-256 of the named weight file, for records: as published, or of the file that was found and checked."""
+    weight = _lookup(name)
+    return weight.sha256 if len(weight.sha256) == 64 else _used.get(name, weight.sha256)
 
 
 def fetch(name: str, weights_dir: Path | None = None, *, progress: bool = True) -> Path:
@@ -179,9 +295,17 @@ def fetch(name: str, weights_dir: Path | None = None, *, progress: bool = True) 
         raise UserError(
             f"{weight.file} is not here and MARDINI_OFFLINE forbids downloads: {_remedy(weight, weights_dir)}"
         )
-    return download(
-        weight.urls, folders(weights_dir)[0] / weight.file, sha256=weight.sha256, progress=progress
-    )
+    if not (weight.sha256 or weight.md5):
+        raise UserError(
+            f"{weight.file} is not here, and is not fetched, as no hash of it is published: "
+            f"{_remedy(weight, weights_dir)}"
+        )
+    path = folders(weights_dir)[0] / weight.file
+    if len(weight.sha256) == 64:
+        return download(weight.urls, path, sha256=weight.sha256, progress=progress)
+    download(weight.urls, path, sha256=weight.sha256 or None, md5=weight.md5 or None, progress=progress)
+    find_weights(name, weights_dir)  # remembers the hash of what came
+    return path
 
 
 def availability(
@@ -199,6 +323,8 @@ def availability(
         path = find_weights(name, weights_dir)
         if path is None and not download:
             reason = "not on this machine"
+        elif path is None and not (weight.sha256 or weight.md5):
+            reason = "not fetched, as no hash of it is published"
         elif path is None and offline():
             reason = "MARDINI_OFFLINE forbids downloads"
         elif path is None and not reachable:
@@ -217,7 +343,8 @@ def availability(
 def rows(weights_dir: Path | None = None) -> list[dict[str, str]]:
     """The table for ``python -m eval weights``: one row a file, with what is on this machine. No download.
 
-    Keys: file, metrics, MB, sha256, licence, url, here (the path, ``missing`` or ``wrong hash: <path>``).
+    Keys: file, users (metrics and systems), MB, sha256, licence, url, here (the path, ``missing`` or
+    ``wrong hash: <path>``).
     """
     table = []
     for weight in WEIGHTS.values():
@@ -229,9 +356,9 @@ def rows(weights_dir: Path | None = None) -> list[dict[str, str]]:
         table.append(
             {
                 "file": weight.file,
-                "metrics": ", ".join(weight.metrics),
+                "users": ", ".join((*weight.metrics, *weight.systems)),
                 "MB": str(weight.megabytes),
-                "sha256": weight.sha256,
+                "sha256": weight.pin,
                 "licence": weight.licence,
                 "url": weight.urls[0],
                 "here": here,
@@ -257,7 +384,16 @@ def _remedy(weight: Weight, weights_dir: Path | None) -> str:
     return f"get {weight.urls[0]} and put it into {folders(weights_dir)[0]}"
 
 
+_used: dict[str, str] = {}  # weight name -> SHA-256 of the file found last
+
+
 @functools.lru_cache(maxsize=64)
 def _hash(path: Path, size: int, modified: int) -> str:
     """Hash of a file, remembered until its size or time of change differs."""
     return sha256(path)
+
+
+@functools.lru_cache(maxsize=64)
+def _md5(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

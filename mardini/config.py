@@ -148,3 +148,13 @@ def preset(name: str) -> MarDiniConfig:
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
     return PRESETS[name]
+
+
+def register(config: MarDiniConfig) -> None:
+    """Make a configuration of one's own a preset of this process, so that it can be trained by its name.
+
+    Raises:
+        UserError: another configuration has that name.
+    """
+    if PRESETS.setdefault(config.name, config) != config:
+        raise UserError(f"there is another preset named '{config.name}': give yours a name of its own")

@@ -23,6 +23,7 @@ from mardini.errors import UserError
 
 CHUNK = 1 << 20
 ATTEMPTS = 3  # per address, each resuming where the last one broke off
+SHORTEST = 8  # digits of a SHA-256 that some publishers write into file names
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -61,7 +62,8 @@ def download(
         urls: mirrors, tried in order. HTTPS only; plain HTTP is allowed for this machine (``localhost``).
             Proxies are taken from the environment (``https_proxy``).
         path: where the file goes; its folder is made. An existing file with the right hash is kept as is.
-        sha256, md5: expected hash in hex; at least one is required.
+        sha256, md5: expected hash in hex; at least one is required. Of ``sha256`` the first digits will do, 8 or
+            more, where the publisher gives no others.
         progress: show a progress bar on stderr.
         timeout: seconds to wait for a connection, and for each read.
 
@@ -69,7 +71,7 @@ def download(
         DownloadError: no address gave the file; its one sentence holds the reason for each address.
         UserError: the folder cannot be written, or another process is fetching the same file.
     """
-    if not (sha256 or md5):
+    if not (sha256 or md5) or (sha256 and len(sha256) < SHORTEST):
         raise ValueError("download needs the expected sha256 or md5")
     urls = [urls] if isinstance(urls, str) else list(urls)
     for url in urls:
@@ -220,7 +222,7 @@ def _copy(
 
 
 def _matches(path: Path, sha256: str | None, md5: str | None) -> bool:
-    return (sha256 is None or _hash(path, "sha256") == sha256.lower()) and (
+    return (sha256 is None or _hash(path, "sha256").startswith(sha256.lower())) and (
         md5 is None or _hash(path, "md5") == md5.lower()
     )
 

@@ -103,6 +103,39 @@ def generator(
     return Flops(first + outer + linear, g.depth * attention, first, linear + g.depth * attention)
 
 
+def sampling(
+    config: MarDiniConfig,
+    frames: int,
+    given: int,
+    grid: tuple[int, int],
+    plan_grid: tuple[int, int],
+    steps: int,
+    guided: bool = False,
+) -> Flops:
+    """Generating a window of ``frames`` frames, ``given`` of them references, as ``mardini/sampling.py`` does.
+
+    The planner runs once; references, and what the plan brings to every block, are computed once; each of ``steps``
+    steps runs the masked frames alone. ``guided``: all of the generator's work is done twice, with and without plan.
+    """
+    g, plan, masked = config.generator, config.planner.hidden, frames - given
+    passes = 2 if guided else 1
+    once = planner(config, frames, masked, plan_grid)
+    if not g.identity:
+        return once + generator(config, frames, masked, grid, plan_grid) * (steps * passes)
+    tokens, n, m = grid[0] * grid[1], grid[0] * (grid[1] + 1), plan_grid[0] * plan_grid[1]
+    d, channels = g.hidden, config.codec.channels
+    a_frame = 2 * (tokens * channels * d + 256 * d + d * d) + g.depth * (
+        n * (20 * d * d + 4 * d * g.mlp) + 12 * d * d
+    )
+    plans = frames * (2 * plan * d + g.depth * 4 * m * plan * d)
+    within = 4 * d * (n * n + n * m) * g.depth
+    across = 4 * d * frames * (n * n if g.attention == "spatio-temporal" else n) * g.depth
+    prepared = Flops(given * a_frame + plans, given * within)
+    output = 2 * (2 * d * d + n * d * channels)
+    step = Flops(masked * (a_frame + output), masked * (within + across))
+    return once + (prepared + step * steps) * passes
+
+
 def encoder(config: CodecConfig, size: tuple[int, int]) -> Flops:
     """The codec's encoder on one frame of ``size`` pixels (height, width)."""
     blocks, values = size[0] * size[1] / FACTOR**2, 3 * FACTOR**2

@@ -12,6 +12,7 @@ Each stage starts from the checkpoints of the stages before it, under the same -
     <out>/<preset>/<stage>/state/         everything needed to go on after a kill, bit for bit on a CPU
     <out>/<preset>/<stage>/checkpoint/    averaged weights: model.safetensors and config.json
     <out>/<preset>/<stage>/samples/       strips of a held-out clip, with --sample-every
+    <out>/<preset>/<stage>/kept/          checkpoints of the way there, with --keep-every
 """
 
 from __future__ import annotations
@@ -119,6 +120,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--log-every", type=int, default=25, help="steps between lines of the log (default: 25)")
     add("--save-every", type=int, default=100, help="steps between saved states (default: 100)")
     add("--sample-every", type=int, help="steps between strips of a generated held-out clip (default: none)")
+    add(
+        "--keep-every", type=int, help="steps between checkpoints that are kept (default: the last one alone)"
+    )
     add("--accumulate", type=int, default=1, help="parts in which a process computes its batch (default: 1)")
     add("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     add("--precision", choices=("fp32", "bf16"), help="of activations (default: bf16 on cuda, fp32 on cpu)")
@@ -135,7 +139,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def check(args: argparse.Namespace) -> list[Stage]:
     """The stages asked for, after all checks that cost nothing. Raises ``UserError``."""
-    for flag in ("clips", "batch", "resolution", "save_every", "log_every", "sample_every", "accumulate"):
+    positive = ("clips", "batch", "resolution", "save_every", "log_every", "sample_every", "keep_every")
+    for flag in (*positive, "accumulate"):
         value = getattr(args, flag)
         if value is not None and value < 1:
             raise UserError(f"--{flag.replace('_', '-')} must be at least 1, got {value}")

@@ -241,17 +241,25 @@ def _loop(
             mean = float(state.window[0] / state.window[1])
             state.window[:2] = 0
             log.write(step + 1, {"loss": mean, "held_out": held_out()}, time.monotonic() - began)
-        if args.sample_every and (step + 1) % args.sample_every == 0 and row.trains in ("generator", "both"):
+        sampled = row.trains in ("generator", "both") and is_due(step + 1, args.sample_every)
+        kept = is_due(step + 1, args.keep_every)
+        if sampled or kept:
             state.swap()
             averaged = gathered(*task.networks, processes)
-            state.swap()
-            if averaged is not None:
-                write_strip(
-                    log.folder / "samples" / f"step-{step + 1:06d}.png", *averaged, held_items[0], row
-                )
+            name = f"step-{step + 1:06d}"
+            if averaged is not None and sampled:
+                write_strip(log.folder / "samples" / f"{name}.png", *averaged, held_items[0], row)
+            if averaged is not None and kept:
+                checkpoint.save(log.folder / "kept" / name, *averaged)
+            state.swap()  # not before: on a CPU what was gathered is no copy
         if (step + 1) % args.save_every == 0 or finished:
             state.save(step + 1, background=processes.device.type == "cuda")
     state.wait()
+
+
+def is_due(step: int, every: int | None) -> bool:
+    """Whether something that is done ``every`` so many steps, or never, is done after ``step`` steps."""
+    return every is not None and step % every == 0
 
 
 def schedule(step: int, total: int) -> float:

@@ -7,18 +7,22 @@ Clips are ``uint8`` RGB arrays of shape (T, H, W, 3). Models take float32 tensor
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
 
 from mardini.errors import UserError
 from mardini.files import atomic
 
 if TYPE_CHECKING:
+    from av.filter import Graph
+    from av.video.stream import VideoStream
     from torch import Tensor
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
@@ -40,20 +44,52 @@ def read_image(path: Path) -> np.ndarray:
     _require_content(path, "image")
     try:
         with Image.open(path) as image:
+            deep = deeper_than_8_bits(image)
             image.load()  # Pillow refuses truncated data here, where OpenCV would return grey pixels
             mode, upright = image.mode, ImageOps.exif_transpose(image)
             pixels = np.array(upright.convert("RGB"))
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} cannot be read as an image ({error}): replace or remove the file") from error
-    if mode not in _MODES:
-        raise UserError(f"{path} is an image of mode {mode}: convert it to 8-bit RGB or grey")
+    if deep or mode not in _MODES:
+        bits = ", 16 bits a channel" if deep else ""
+        raise UserError(f"{path} is an image of mode {mode}{bits}: convert it to 8-bit RGB or grey")
     return pixels
 
 
-def read_video(path: Path) -> np.ndarray:
+def deeper_than_8_bits(image: Image.Image) -> bool:
+    """Whether an opened, not yet loaded, PNG or TIFF has 16 bits a channel: Pillow cuts those of RGB to 8 silently."""
+    if image.format not in ("PNG", "TIFF") or not isinstance(image, ImageFile) or not image.tile:
+        return False
+    raw = image.tile[0][3]
+    raw = raw[0] if isinstance(raw, tuple) else raw
+    return isinstance(raw, str) and ";16" in raw
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """(height, width) that ``read_image`` gives, from the header alone; ``None`` where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return upright_size(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """(height, width) of an opened image once it is turned upright, without decoding it."""
+    if (
+        image.format == "PNG" and "exif" not in image.info
+    ):  # Pillow would decode all to look behind the pixels
+        return image.height, image.width
+    turned = image.getexif().get(0x0112, 1) > 4  # EXIF orientation: by a quarter
+    return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def read_video(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     """Decode the first video stream of a file: ``uint8`` RGB (T, H, W, 3).
 
-    YUV becomes RGB as in FFmpeg and PyAV by default (swscale; BT.601 unless the stream names its matrix).
+    YUV becomes RGB as in FFmpeg and PyAV by default (swscale; BT.601 unless the stream names its matrix). With
+    ``size`` (height, width), frames are stretched to it before that, as FFmpeg's ``-vf scale`` does: bicubic, in the
+    pixel format of the video, whatever the aspect.
     Damage that the decoder notices is refused; a file of a streaming format (``.mkv``, ``.webm``, ``.avi``,
     ``.mpg``) cut between two frames cannot be told from a shorter video.
 
@@ -66,6 +102,7 @@ def read_video(path: Path) -> np.ndarray:
     path = Path(path)
     _require_content(path, "video")
     frames: list[np.ndarray] = []
+    scale = None
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -79,6 +116,10 @@ def read_video(path: Path) -> np.ndarray:
                 for frame in packet.decode():
                     if frame.is_corrupt:  # the decoder would paint over the damage
                         raise UserError(f"{path} is corrupt at frame {len(frames)}: replace the file")
+                    if size is not None:
+                        scale = scale or _scaler(stream, size)
+                        scale.push(frame)
+                        frame = cast(av.VideoFrame, scale.pull())
                     frames.append(frame.to_ndarray(format="rgb24"))
     except UserError:
         raise
@@ -87,6 +128,57 @@ def read_video(path: Path) -> np.ndarray:
     if not frames:
         raise UserError(f"{path} holds no video frame: replace the file")
     return _stacked(frames, [f"{path} frame {number}" for number in range(len(frames))])
+
+
+def _scaler(stream: VideoStream, size: tuple[int, int]) -> Graph:
+    """FFmpeg's scale filter with its default, bicubic, from a stream's frames to ``size`` (height, width)."""
+    from av.filter import Graph
+
+    graph = Graph()
+    graph.link_nodes(
+        graph.add_buffer(template=stream),
+        graph.add("scale", f"{size[1]}:{size[0]}:flags=bicubic"),
+        graph.add("buffersink"),
+    ).configure()
+    return graph
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file says of itself: number of frames, rate, size in pixels, codec and pixel format."""
+
+    frames: int
+    fps: float | None
+    height: int
+    width: int
+    codec: str
+    pixel_format: str
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """Read a video's packets, without decoding them.
+
+    Raises:
+        UserError: the file is empty, no video, or damaged.
+    """
+    import av
+    from av.error import FFmpegError
+
+    path = Path(path)
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise UserError(f"{path} holds no video: replace it, or remove it")
+            stream = container.streams.video[0]
+            frames = sum(bool(packet.size) and not packet.is_discard for packet in container.demux(stream))
+            rate = float(stream.average_rate) if stream.average_rate else None
+            codec = stream.codec_context
+            return VideoInfo(frames, rate, codec.height, codec.width, codec.name, codec.pix_fmt or "")
+    except (FFmpegError, OSError) as error:
+        reason = "it is empty" if path.stat().st_size == 0 else f"{error.strerror or error}"
+        raise UserError(
+            f"cannot read video {path} ({reason}): replace it by a whole copy, or remove it"
+        ) from error
 
 
 def image_files(folder: Path) -> list[Path]:

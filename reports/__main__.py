@@ -1,20 +1,21 @@
-"""The report: every table and figure from records, as Markdown, LaTeX, CSV, PDF and PNG.
+"""The report: every table and figure from records, as Markdown, LaTeX, CSV, PDF and PNG, and as one HTML page.
 
-python -m reports                                    from benchmarks/results into reports/latest
-python -m reports --results results --out report     from other records
-python -m reports --check                            whether the committed report is that of the committed records
+python -m reports                                                from benchmarks/results into docs/report
+python -m reports --results results --out report                 from other records
+python -m reports --results benchmarks/results --results results   these, with fresh ones in the place of old ones
+python -m reports --check                                        exit 1 if docs/report is not what the records give
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 from reports.records import ReportError
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
+RESULTS, OUT = ROOT / "benchmarks" / "results", ROOT / "docs" / "report"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,37 +30,43 @@ def main(argv: list[str] | None = None) -> int:
     add(
         "--results",
         type=Path,
-        default=HERE.parent / "benchmarks" / "results",
+        action="append",
         metavar="DIR",
-        help="folder of records (default: benchmarks/results)",
+        help="folder of records, with frames where they were kept; repeatable, the last one counts most "
+        "(default: benchmarks/results)",
     )
-    add("--out", type=Path, default=HERE / "latest", metavar="DIR", help="default: reports/latest")
+    add("--out", type=Path, default=OUT, metavar="DIR", help="default: docs/report")
     add("--check", action="store_true", help="write nothing; exit 1 if OUT is not what the records give")
     options = parser.parse_args(argv)
     try:
-        return run(options)
+        return run(options.results or [RESULTS], options.out, options.check)
     except ReportError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        print(
+            f"error: cannot write {error.filename} ({error.strerror}): choose another --out", file=sys.stderr
+        )
+    return 2
 
 
-def run(options: argparse.Namespace) -> int:
+def run(results: list[Path], out: Path, check: bool) -> int:
     """Build the report, or compare it."""
-    if not options.results.is_dir():
-        raise ReportError(f"--results {options.results} is no folder: give the one that holds the records")
-    from reports.build import build, changed
+    for folder in results:
+        if not folder.is_dir():
+            raise ReportError(f"--results {folder} is no folder: give the one that holds the records")
+    from reports.build import build, differing
+    from reports.report import PAGE
 
-    if options.check:
-        if not options.out.is_dir():
-            raise ReportError(f"--out {options.out} is no folder: build the report there first")
-        with tempfile.TemporaryDirectory() as fresh:
-            build(options.results, Path(fresh), tell=lambda sentence: None)
-            differing = changed(Path(fresh), options.out)
-        for name in differing:
-            print(f"{options.out / name} is not what the records give: run python -m reports")
-        return 1 if differing else 0
-    paths = build(options.results, options.out)
-    print(f"{len(paths)} files; begin with {options.out / 'README.md'}")
+    if check:
+        if not out.is_dir():
+            raise ReportError(f"--out {out} is no folder: build the report there first")
+        wrong = differing(results, out)
+        for name in wrong:
+            print(f"{out / name} is not what the records give: run python -m reports")
+        return 1 if wrong else 0
+    paths = build(results, out)
+    size = (out / PAGE).stat().st_size / 1e6
+    print(f"{len(paths)} files; open {out / PAGE} ({size:.1f} MB)")
     return 0
 
 

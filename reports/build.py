@@ -1,221 +1,116 @@
-"""Everything that is drawn and printed, from records alone. A figure whose records are missing says so."""
+"""The report as files: tables, figures, one Markdown page and one HTML page, from records alone.
+
+What is there already and still true is kept: a picture whose frames are not on this machine, but whose numbers and
+hashes are those of the records, stays as it is. What no record speaks of any more is removed.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from reports.figures import ablations, efficiency, masks, per_frame, scaling, steps, worst
-from reports.records import Group, read_cells, read_groups, read_json
-from reports.render import as_csv, latex, markdown
-from reports.style import COLUMN, PAGE, save, styled
+from reports.latex import document, latex
+from reports.page.build import data, data_of, page
+from reports.records import Results
+from reports.render import as_csv, markdown
+from reports.report import FIGURES, PAGE, README, TABLES, Report
+from reports.style import as_csv as numbers
 from reports.table import Table
-from reports.tables import all_tables
 
-Rows = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure of the report.
-
-    Attributes:
-        name: of its files.
-        title: caption.
-        rows: the plotted numbers; none: nothing is drawn, and ``missing`` says what would make them.
-        draw: from rows and axes to a picture.
-        panels: axes side by side, ``across`` a row.
-        size: inches.
-        missing: the command that makes the records.
-    """
-
-    name: str
-    title: str
-    rows: Rows
-    draw: Callable[[Rows, Sequence[Any]], None]
-    panels: int
-    across: int
-    size: tuple[float, float]
-    missing: str
+SUFFIXES = {TABLES: (".md", ".tex", ".csv"), FIGURES: (".pdf", ".png", ".csv")}
 
 
-def figures(results: Path) -> list[Figure]:
-    """All figures that are drawn from records."""
-    groups = [group for group in read_groups(results) if group.task == "interpolation"]
-    found = [of_group(group, kind) for group in groups for kind in (per_frame, worst)]
-    cells = read_cells(results, "inference-steps")
-    line = steps.rows(cells)
-    count = max(1, len(steps.panels(line)))
-    found.append(
-        Figure(
-            "figure-6a-steps",
-            "Quality against inference steps (Figure 6a of the paper)",
-            line,
-            steps.draw,
-            count,
-            2,
-            (PAGE, 1.9 * -(-count // 2) + 0.5),
-            "python -m benchmarks run inference-steps",
-        )
-    )
-    found += curves(results)
-    cells = read_cells(results, "mask-configs")
-    for dataset in dict.fromkeys(record["cell"]["dataset"] for record in cells):
-        command = "python -m benchmarks run mask-configs"
-        title = f"Quality by which frames are given, {dataset}"
-        line = masks.rows(cells, dataset)
-        found.append(Figure(f"mask-configs-{dataset}", title, line, masks.draw, 4, 2, (PAGE, 4.4), command))
-    cells = read_cells(results, "efficiency")
-    for machine in dict.fromkeys(record["machine"] for record in cells):
-        line = efficiency.rows([record for record in cells if record["machine"] == machine])
-        command = "python -m benchmarks run efficiency"
-        title = f"Latency and peak memory of image-to-video on {machine} (Table 3 of the paper, as a picture)"
-        found.append(
-            Figure(f"efficiency-{machine}", title, line, efficiency.draw, 2, 2, (PAGE, 2.4), command)
-        )
-    found += scalings(results)
-    return found
-
-
-def curves(results: Path) -> list[Figure]:
-    """The panels of Figure 6 on our small models."""
-    cells = read_cells(results, "ablations")
-    fvd = "FVD, random features ↓"
-    panels = (
-        ("a-tiny", "inference steps", ablations.steps, "inference steps", fvd, True),
-        ("b", "both tasks along training", ablations.training, "clips", fvd, False),
-        ("c", "Identity Attention", ablations.identity, "clips", "held-out loss ↓", False),
-    )
-    found = []
-    for part, title, rows, xlabel, ylabel, log in panels:
-        draw = functools.partial(ablations.draw, xlabel=xlabel, ylabel=ylabel, log=log)
-        command = "python -m benchmarks run ablations"
-        title = f"Figure 6{part[0]} on tiny models: {title}"
-        found.append(Figure(f"figure-6{part}", title, rows(cells), draw, 1, 1, (COLUMN, 2.4), command))
-    return found
-
-
-def scalings(results: Path) -> list[Figure]:
-    """Cost against size, one figure a machine, with the exponents that the benchmark fitted."""
-    found = []
-    cells = read_cells(results, "scaling")
-    for machine in dict.fromkeys(record["machine"] for record in cells):
-        line = scaling.rows([record for record in cells if record["machine"] == machine])
-        path = results / "scaling" / machine / "fits.json"
-        fits = {
-            fit["over"]: (fit["exponent"], fit["standard_error"] or 0.0)
-            for fit in (read_json(path)["fits"] if path.is_file() else ())
-            if fit["column"] == "seconds"
-        }
-        panels = max(1, len({row["over"] for row in line}))
-        draw = functools.partial(scaling.draw, fits=fits)
-        title = f"Cost against size on {machine}, with fitted exponents"
-        command = "python -m benchmarks run scaling"
-        found.append(Figure(f"scaling-{machine}", title, line, draw, panels, panels, (PAGE, 1.9), command))
-    return found
-
-
-def of_group(group: Group, kind: Any) -> Figure:
-    """A figure of one data set from its per-clip rows."""
-    line = kind.rows(group)
-    command = (
-        f"python -m eval.interpolation --dataset {group.first['dataset']['name']} --output benchmarks/results"
-    )
-    if kind is per_frame:
-        title = f"Score by place between the given frames, {group.name}, {group.clips}"
-        return Figure(f"per-frame-{group.name}", title, line, kind.draw, 3, 3, (PAGE, 2.2), command)
-    title = f"Clip by clip, hardest first, {group.name}, {group.clips}"
-    return Figure(f"clips-{group.name}", title, line, kind.draw, 1, 1, (COLUMN, 2.6), command)
-
-
-def write_figure(figure: Figure, folder: Path) -> list[Path]:
-    """PDF, PNG and CSV of a figure."""
-    with styled() as pyplot:
-        down = -(-figure.panels // figure.across)
-        made, axes = pyplot.subplots(down, figure.across, figsize=figure.size, squeeze=False)
-        flat = list(axes.flat)
-        for ax in flat[figure.panels :]:
-            ax.set_axis_off()
-        figure.draw(figure.rows, flat[: figure.panels])
-        legend(made, flat[: figure.panels])
-        return save(made, folder, figure.name, figure.rows)
-
-
-def legend(figure: Any, axes: Sequence[Any]) -> None:
-    """One legend below all panels, each label once."""
-    entries: dict[str, Any] = {}
-    for ax in axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
-    if entries:
-        columns = min(len(entries), 5 if figure.get_figwidth() > COLUMN else 3)
-        figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
-
-
-def write_table(table: Table, folder: Path) -> list[Path]:
-    """Markdown, LaTeX and CSV of a table."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for suffix, render in ((".md", markdown), (".tex", latex), (".csv", as_csv)):
-        paths.append(folder / f"{table.name}{suffix}")
-        paths[-1].write_text(render(table), encoding="utf-8")
+def build(results: Results, out: Path, tell: Callable[[str], None] = print) -> list[Path]:
+    """Write the whole report; tells what is missing. The files of the report."""
+    report = Report.of(results, out)
+    paths = write_tables(report.tables, out / TABLES)
+    for figure in report.shown:
+        if figure.frames is False:
+            paths += figure.files(out / FIGURES)  # kept: its frames are not here
+        else:
+            paths += figure.write(out / FIGURES)
+    paths.append(put(out / README, overview(report)))
+    paths.append(put(out / PAGE, page(report, out / FIGURES)))
+    for figure in report.missing:
+        what = "the frames in it are not here" if figure.rows else "no records"
+        tell(f"missing: {figure.title} ({what}): {figure.command}")
+    remove_others(out, paths)
     return paths
 
 
-def build(results: Path, out: Path, tell: Callable[[str], None] = print) -> list[Path]:
-    """Write every table and figure; tells what is missing. The files written."""
-    tables, drawn = all_tables(results), figures(results)
-    paths = [path for table in tables for path in write_table(table, out / "tables")]
-    for figure in drawn:
-        if figure.rows:
-            paths += write_figure(figure, out / "figures")
-        else:
-            tell(f"missing: {figure.title}: {figure.missing}")
-    overview = out / "README.md"
-    overview.write_text(page(tables, drawn), encoding="utf-8")
-    return [*paths, overview]
+def put(path: Path, text: str) -> Path:
+    """Write a text file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8", newline="")
+    temporary.replace(path)
+    return path
 
 
-def page(tables: Sequence[Table], drawn: Sequence[Figure]) -> str:
+def write_tables(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Markdown, LaTeX and CSV of each, and a document that holds them all."""
+    paths = []
+    for table in tables:
+        for suffix, render in ((".md", markdown), (".tex", latex), (".csv", as_csv)):
+            paths.append(put(folder / f"{table.name}{suffix}", render(table)))
+    return [*paths, put(folder / "all.tex", document(tables))]
+
+
+def remove_others(out: Path, paths: Iterable[Path]) -> None:
+    """Remove tables and figures of a former report that this one does not have."""
+    written = set(paths)
+    for name, suffixes in SUFFIXES.items():
+        for path in (out / name).glob("*"):
+            if path.suffix in suffixes and path not in written:
+                path.unlink()
+
+
+def overview(report: Report) -> str:
     """All tables and figures on one Markdown page."""
     parts = [
         "# Report\n",
-        "Built by `python -m reports` from the records under `benchmarks/results`. Every number is ours unless its "
-        "block says that it is reported by a publication. – : missing.\n",
+        "Built by `python -m reports` from the records under `benchmarks/results`; paths of records are below that "
+        "folder. Every number is measured by this project unless its block says that it is reported by a publication. "
+        "Best values are bold; – is missing, and the line below says what makes it. The same with sortable tables, a "
+        f"player for all clips and the provenance of every number: [{PAGE}]({PAGE}), one file to download and open.\n",
         "## Tables\n",
-        *(markdown(table) for table in tables),
+        *(markdown(table) for table in report.tables),
         "## Figures\n",
     ]
-    for figure in drawn:
-        parts.append(f"### {figure.title}\n")
-        if figure.rows:
-            files = f"[PDF](figures/{figure.name}.pdf), [numbers](figures/{figure.name}.csv)"
-            parts.append(f"![{figure.title}](figures/{figure.name}.png)\n\n{files}\n")
-        else:
-            parts.append(f"Missing: `{figure.missing}` makes its records.\n")
+    for figure in report.shown:
+        links = f"[PDF]({FIGURES}/{figure.name}.pdf), [numbers]({FIGURES}/{figure.name}.csv)"
+        parts.append(f"### {figure.title}\n\n![{figure.title}]({FIGURES}/{figure.name}.png)\n\n{links}\n")
+    if report.missing:
+        parts.append("## Missing figures\n")
+        parts.append("".join(f"- {figure.title}: `{figure.command}`\n" for figure in report.missing))
     return "\n".join(parts)
 
 
-def changed(fresh: Path, kept: Path) -> list[str]:
-    """Files that differ between a fresh report and the one that is kept, or that only one of them has.
+def differing(results: Results, kept: Path) -> list[str]:
+    """Files of a report that are not what the records give, that are missing, or that should not be there.
 
-    Pictures are compared through the numbers in them: rasters differ in their last bits from machine to machine.
+    Numbers are compared, and the words around them; of pictures only that they are there, since rasters differ in
+    their last bits from machine to machine.
     """
-    exact = (".md", ".tex", ".csv")
-    names = sorted(
-        {
-            path.relative_to(folder).as_posix()
-            for folder in (fresh, kept)
-            for path in folder.rglob("*")
-            if path.suffix in exact
-        }
-    )
-
-    def same(name: str) -> bool:
-        ours, theirs = fresh / name, kept / name
-        return ours.is_file() and theirs.is_file() and ours.read_bytes() == theirs.read_bytes()
-
-    return [name for name in names if not same(name)]
+    report = Report.of(results, kept)
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = write_tables(report.tables, Path(folder))
+        texts = {f"{TABLES}/{path.name}": path.read_bytes() for path in fresh}
+    texts |= {f"{FIGURES}/{figure.name}.csv": numbers(figure.rows).encode() for figure in report.shown}
+    texts[README] = overview(report).encode()
+    pictures = {f"{FIGURES}/{figure.name}{end}" for figure in report.shown for end in (".pdf", ".png")}
+    expected = {*texts, *pictures, PAGE}
+    there = {
+        f"{name}/{path.name}"
+        for name, suffixes in SUFFIXES.items()
+        for path in (kept / name).glob("*")
+        if path.suffix in suffixes
+    }
+    wrong = {name for name in expected | there if name not in expected or not (kept / name).is_file()}
+    wrong |= {
+        name for name, text in texts.items() if name not in wrong and (kept / name).read_bytes() != text
+    }
+    if PAGE not in wrong and data_of(kept / PAGE) != data(report):
+        wrong.add(PAGE)
+    return sorted(wrong)

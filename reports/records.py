@@ -1,14 +1,22 @@
-"""Committed records, read and never computed: of the evaluation toolkit and of the benchmarks."""
+"""Records, read and never computed: of the evaluation toolkit and of the benchmarks.
+
+Several folders of results are read as one: what a later one holds stands in place of what an earlier one holds, so
+that fresh records of one data set may be laid over committed ones of all.
+"""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 Record = Mapping[str, Any]
+Results = Sequence[Path]
+"""Folders of results, the last one counting most."""
 TASKS = ("interpolation", "i2v", "expansion")
 
 
@@ -23,24 +31,93 @@ class Group:
     Attributes:
         task: ``interpolation``, ``i2v`` or ``expansion``.
         name: folder name, e.g. ``davis-7-v1``.
-        folder: where the systems' folders lie.
         records: variant -> record, in the order of ``order``.
+        folders: variant -> where its record lies, with its per-clip rows and, if they were kept, its frames.
     """
 
     task: str
     name: str
-    folder: Path
     records: Mapping[str, Record]
+    folders: Mapping[str, Path]
 
     @property
     def first(self) -> Record:
         return next(iter(self.records.values()))
 
     @property
+    def dataset(self) -> str:
+        """Name of the data set, as on the command line."""
+        return self.first["dataset"]["name"]
+
+    @property
     def clips(self) -> str:
         """``30 clips of 10 videos``."""
         data = self.first["dataset"]
-        return f"{data['clips']} clips of {data['sources']} videos"
+        counts = (data["clips"], "clip"), (data["sources"], "video")
+        return " of ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counts)
+
+    @property
+    def path(self) -> str:
+        """Where its records lie below the results: ``interpolation/davis-7-v1``."""
+        return f"{self.task}/{self.name}"
+
+    @property
+    def command(self) -> str:
+        """The command that makes its records."""
+        data, frames = self.first["dataset"], self.first["frames"]
+        words = [f"python -m eval.{self.task}"]
+        if data["name"] != "synthetic":
+            words.append(f"--dataset {data['name']} --data-root DIR")
+        if "-given-" in self.first["protocol"]:
+            words.append(f"--given {','.join(map(str, frames['given']))}")
+        if frames["clip"] != 9:
+            words.append(f"--frames {frames['clip']}")
+        if data.get("limit"):
+            words.append(f"--limit {data['limit']}")
+        if self.first.get("seed"):
+            words.append(f"--seed {self.first['seed']}")
+        for variant, record in self.records.items():
+            if record["described"]["system"] == "predictions":
+                words.append(f"--predictions {variant}=DIR")
+        return " ".join([*words, "--output benchmarks/results"])
+
+    @functools.cached_property
+    def complete(self) -> bool:
+        """Whether the per-clip rows of every system were kept."""
+        return all(self.rows(variant) for variant in self.records)
+
+    def origin(self, variant: str, metric: str) -> str:
+        """Where a number is from: path of a record below the results, ``#`` and the name in it."""
+        return f"{self.path}/{variant}/record.json#{metric}"
+
+    def rows(self, variant: str) -> Sequence[Record]:
+        """Per-clip rows of a system; none where they were not kept.
+
+        Raises:
+            ReportError: they are not those that the record was made from.
+        """
+        return read_rows(self.folders[variant], self.records[variant]["predictions_sha256"])
+
+
+@functools.lru_cache(maxsize=256)
+def read_rows(folder: Path, predictions: str) -> Sequence[Record]:
+    """Rows of ``clips.jsonl``, checked against the hash of all predictions in the record beside them."""
+    rows = read_lines(folder / "clips.jsonl")
+    if rows and sha256_of(part for row in rows for part in (row["clip"], row["prediction"])) != predictions:
+        raise ReportError(
+            f"{folder / 'clips.jsonl'} is not what record.json beside it was made from: run the evaluation again"
+        )
+    return rows
+
+
+def sha256_of(parts: Iterable[str | bytes]) -> str:
+    """SHA-256 over strings or bytes, each preceded by its length: as the toolkit hashes predictions and pixels."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
 
 
 OWN = ("repeat", "blend", "flow", "minterpolate", "mardini")
@@ -54,6 +131,14 @@ def order(variant: str) -> tuple[int, str]:
     return 0, variant
 
 
+def files(results: Results, pattern: str) -> dict[str, Path]:
+    """Path below the results -> file, sorted, of those that fit a pattern."""
+    found: dict[str, Path] = {}
+    for folder in results:
+        found |= {path.relative_to(folder).as_posix(): path for path in folder.glob(pattern)}
+    return dict(sorted(found.items()))
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object; ``ReportError`` names a file that is none."""
     try:
@@ -65,26 +150,56 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_groups(results: Path) -> list[Group]:
-    """All records of the toolkit below ``results``, a group a protocol and set of clips, sorted by name."""
+def read_groups(results: Results) -> list[Group]:
+    """All records of the toolkit, a group a protocol and set of clips, sorted by name.
+
+    Raises:
+        ReportError: a record cannot be read, or does not belong beside the others of its group.
+    """
     groups = []
     for task in TASKS:
-        for folder in sorted(path for path in (results / task).glob("*") if path.is_dir()):
-            found = {path.parent.name: read_json(path) for path in folder.glob("*/record.json")}
-            if found:
-                ordered = dict(sorted(found.items(), key=lambda item: order(item[0])))
-                groups.append(Group(task, folder.name, folder, ordered))
+        found: dict[str, dict[str, Path]] = {}
+        for name, path in files(results, f"{task}/*/*/record.json").items():
+            _, folder, variant, _ = name.split("/")
+            found.setdefault(folder, {})[variant] = path
+        for folder, paths in found.items():
+            variants = sorted(paths, key=order)
+            records = {variant: read_json(paths[variant]) for variant in variants}
+            comparable(records, paths)
+            folders = {variant: paths[variant].parent for variant in variants}
+            groups.append(Group(task, folder, records, folders))
     return groups
 
 
-def read_cells(results: Path, suite: str) -> list[Record]:
-    """All records of a benchmark suite, of every machine, each with its ``machine``, sorted by path."""
-    folder = results / suite
+def comparable(records: Mapping[str, Record], paths: Mapping[str, Path]) -> None:
+    """Refuse records that differ in protocol, clips, or in what a metric of the same name is."""
+    first = next(iter(records))
+    known: dict[str, str] = {}
+    for variant, record in records.items():
+        data = [(r["protocol"], r["dataset"]["pixels_sha256"]) for r in (record, records[first])]
+        if data[0] != data[1]:
+            raise ReportError(
+                f"{paths[first]} and {paths[variant]} are of different protocols or clips: score both again"
+            )
+        for name, entry in record["metrics"].items():
+            other = records[known.setdefault(name, variant)]["metrics"][name]
+            if (entry["metric"], entry["n"]) != (other["metric"], other["n"]):
+                raise ReportError(
+                    f"{name} of {paths[known[name]]} and of {paths[variant]} differ in version, variant, weights or "
+                    "number of samples: score both systems with the same command"
+                )
+
+
+def read_cells(results: Results, suite: str) -> list[Record]:
+    """All records of a benchmark suite, of every machine, sorted by path.
+
+    Each with its ``machine`` and its ``path`` below the results.
+    """
     found = []
-    for path in sorted(folder.glob("*/*.json")):
+    for name, path in files(results, f"{suite}/*/*.json").items():
         record = read_json(path)
         if "cell" in record:
-            found.append({"machine": path.parent.name, **record})
+            found.append({"machine": path.parent.name, "path": name, **record})
     return found
 
 
@@ -95,11 +210,14 @@ def read_lines(path: Path) -> list[Record]:
     except FileNotFoundError:
         return []
     rows = []
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
         try:
             rows.append(json.loads(line))
         except ValueError:
-            continue
+            if number < len(lines):
+                raise ReportError(
+                    f"{path}, line {number}, is no JSON: restore it, or make it again"
+                ) from None
     return rows
 
 

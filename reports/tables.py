@@ -1,4 +1,4 @@
-"""Tables 2 to 5 of the paper with our rows beside the reported ones, and a table a data set of ours.
+"""Tables 2 to 5 of the paper with our rows beside the reported ones.
 
 A block holds what may be compared: the paper's rows among themselves, ours on one set of clips with one kind of
 features. The two are set under each other, never mixed.
@@ -8,42 +8,27 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from reports.paired import tied
 from reports.paper import ARXIV, TABLE_2, TABLE_3, TABLE_4, TABLE_5
-from reports.records import Group, Record, metric, read_cells, read_groups, read_json
-from reports.table import MISSING, Block, Cell, Column, Row, Table
+from reports.records import Group, Record, Results, files, metric, read_cells, read_groups, read_json
+from reports.table import MISSING, RANDOM, Block, Cell, Column, Row, Table
 
 AS_REPORTED = "As reported in the paper"
-SYMMETRY = {True: "asymmetric", False: "symmetric"}
-FOUR = (
-    ("MidF-SSIM", "higher", 4, ("ssim_vidim_mid",)),
-    ("MidF-LPIPS", "lower", 4, ("lpips_alex_mid", "lpips_alex_random_mid")),
-    ("FID", "lower", 2, ("fid_all", "fid_random_all")),
-    ("FVD", "lower", 2, ("fvd", "fvd_random")),
-)
-"""Columns of Table 4: name, direction, decimals, columns of our records (pretrained features before random ones)."""
+RUN = "python -m benchmarks run {}"
 
 
-def all_tables(results: Path) -> list[Table]:
-    """Every table of the report, from the records below ``results``."""
-    groups = read_groups(results)
+def paper_tables(results: Results) -> list[Table]:
+    """Tables 2 to 5."""
+    groups, efficiency = read_groups(results), read_cells(results, "efficiency")
     return [
         table_2(read_cells(results, "ablations")),
-        table_3(read_cells(results, "efficiency")),
+        table_3(efficiency),
         table_4(groups),
-        table_5(results),
-        *(of_group(group) for group in groups),
+        table_5(results, efficiency),
     ]
-
-
-def entry(cell: Mapping[str, Any] | None) -> Cell:
-    """A cell from an entry of a record."""
-    if cell is None or cell.get("value") is None:
-        return MISSING
-    return Cell(cell["value"], cell.get("low"), cell.get("high"))
 
 
 def numbers(*values: float | str | None) -> tuple[Cell, ...]:
@@ -51,21 +36,25 @@ def numbers(*values: float | str | None) -> tuple[Cell, ...]:
     return tuple(Cell(word=v) if isinstance(v, str) else Cell(v) for v in values)
 
 
-def value(record: Record, name: str) -> Cell:
+def of_entry(entry: Mapping[str, Any] | None, origin: str, tied: bool = False) -> Cell:
+    """A cell from an entry of a record, or an empty one."""
+    if entry is None or entry.get("value") is None:
+        return MISSING
+    low, high = entry.get("low"), entry.get("high")
+    return Cell(entry["value"], low, high, n=entry.get("n"), tied=tied, origin=(origin,))
+
+
+def of_cell(record: Record | None, name: str) -> Cell:
     """A cell from a benchmark's record; a failure shows its reason in a word."""
+    if record is None:
+        return MISSING
+    origin = f"{record['path']}#{name}"
     if record["status"] != "done":
-        return Cell(word="OOM" if "memory" in record["error"]["sentence"] else "failed")
-    return entry(record["values"].get(name))
+        return Cell(word="OOM" if record["error"]["kind"] == "OutOfMemory" else "failed", origin=(origin,))
+    return of_entry(record["values"].get(name), origin)
 
 
-def table_2(cells: Sequence[Record]) -> Table:
-    """Planner alone, generator alone, both."""
-    columns = Column("DAVIS-7 FVD", "lower"), Column("UCF101-7 FVD", "lower")
-    rows = tuple(Row((a or "–", b or "–"), numbers(*fvd)) for a, b, *fvd in TABLE_2)
-    blocks = [Block(f"{AS_REPORTED}, Table 2", True, ("planner", "generator"), columns, rows, ARXIV)]
-    blocks.append(arms(cells))
-    return Table("table-2", "Planner and generator, each alone and together", tuple(blocks))
-
+# -- Table 2 ------------------------------------------------------------------------------------------------------
 
 ARMS = {
     "planner-small": ("small", "–"),
@@ -75,59 +64,83 @@ ARMS = {
     "both-large": ("large", "small"),
 }
 """Arms of the benchmark ``ablations``: planner, generator."""
+VARIANTS = {
+    "both-small": ("both", "15 to 60 % of frames preserved from the start"),
+    "both-small-curriculum": ("both", "35 to 100 % first"),
+    "generator": ("generator", "with Identity Attention"),
+    "generator-no-identity": ("generator", "without"),
+}
+"""The same benchmark's arms on masks (the paper's progressive training) and on Identity Attention."""
 ARM_COLUMNS = (
-    ("FVD, random features", "fvd_random_64", 2),
-    ("LPIPS, random features", "lpips_alex_random", 4),
-    ("PSNR, dB", "psnr", 2),
-    ("i2v FVD, random features", "i2v_fvd_random_64", 2),
+    (Column(f"FVD{RANDOM}", "lower"), "fvd_random"),
+    (Column(f"LPIPS{RANDOM}", "lower", 4), "lpips_alex_random_all"),
+    (Column("PSNR", "higher"), "psnr_clip"),
+    (Column(f"I2V FVD{RANDOM}", "lower"), "i2v_fvd_random"),
 )
 
 
-def arms(cells: Sequence[Record]) -> Block:
+def table_2(cells: Sequence[Record]) -> Table:
+    """Planner alone, generator alone, both; and the arms on masks and on Identity Attention."""
+    columns = Column("DAVIS-7 FVD", "lower"), Column("UCF101-7 FVD", "lower")
+    rows = tuple(Row((a or "–", b or "–"), numbers(*fvd)) for a, b, *fvd in TABLE_2)
+    labels = ("planner", "generator")
+    blocks = [
+        Block(f"{AS_REPORTED}, Table 2", True, labels, columns, rows, ARXIV),
+        arms(cells, ARMS, labels),
+        arms(cells, VARIANTS, ("networks", "variant")),
+    ]
+    notes = ("Ours: interpolation of held-out clips; means over seeds with 95 % t intervals over seeds.",)
+    return Table("table-2", "Planner and generator, each alone and together", tuple(blocks), notes)
+
+
+def arms(cells: Sequence[Record], shown: Mapping[str, tuple[str, str]], labels: tuple[str, str]) -> Block:
     """Our small models, a row an arm: means over seeds with 95 % t intervals over seeds."""
-    columns = tuple(
-        Column(name, "higher" if name.startswith("PSNR") else "lower", decimals)
-        for name, _, decimals in ARM_COLUMNS
-    )
+    done = [record for record in cells if record["status"] == "done"]
     rows = []
-    for arm, labels in ARMS.items():
-        own = [c for c in cells if c["cell"]["arm"] == arm and c["status"] == "done"]
-        rows.append(
-            Row(
-                labels,
-                tuple(over_seeds([c["values"][key]["value"] for c in own]) for _, key, _ in ARM_COLUMNS),
-            )
-        )
-    seeds = len({c["cell"]["seed"] for c in cells})
-    return Block(
-        f"Ours: tiny models, procedural video at 32 px, {seeds} seeds",
-        False,
-        ("planner", "generator"),
-        columns,
-        tuple(rows),
-        "benchmarks/results/ablations; python -m benchmarks run ablations",
-    )
+    for arm, words in shown.items():
+        own = [record for record in done if record["cell"]["arm"] == arm]
+        rows.append(Row(words, tuple(over_seeds(own, name) for _, name in ARM_COLUMNS)))
+    title = "Ours: small models trained on procedural video at 32 px"
+    if done:
+        clips = " or ".join(map(str, sorted({record["cell"]["clips"] for record in done})))
+        title += f", {clips} clips, {len({record['cell']['seed'] for record in done})} seeds"
+    heads = tuple(column for column, _ in ARM_COLUMNS)
+    return Block(title, False, labels, heads, tuple(rows), "ablations", RUN.format("ablations"))
 
 
-def over_seeds(values: Sequence[float | None]) -> Cell:
+def over_seeds(records: Sequence[Record], name: str) -> Cell:
     """Mean over seeds with a 95 % interval by Student's t."""
-    from scipy import stats
-
-    known = [v for v in values if v is not None]
+    found = [(r["values"][name]["value"], f"{r['path']}#{name}") for r in records if name in r["values"]]
+    known = [(value, origin) for value, origin in found if value is not None]
     if not known:
         return MISSING
-    mean = statistics.fmean(known)
+    values = [value for value, _ in known]
+    mean, origins = statistics.fmean(values), tuple(origin for _, origin in known)
     if len(known) < 2:
-        return Cell(mean)
-    half = float(stats.t.ppf(0.975, len(known) - 1)) * statistics.stdev(known) / math.sqrt(len(known))
-    return Cell(mean, mean - half, mean + half)
+        return Cell(mean, n=1, origin=origins)
+    from scipy import stats
+
+    half = float(stats.t.ppf(0.975, len(known) - 1)) * statistics.stdev(values) / math.sqrt(len(known))
+    low, high = same(mean - half), same(mean + half)
+    return Cell(same(mean), low, high, n=len(known), origin=origins)
+
+
+def same(value: float) -> float:
+    """A number computed here, to as many digits as every machine agrees on."""
+    return float(f"{value:.10g}")
+
+
+# -- Table 3 ------------------------------------------------------------------------------------------------------
+
+SYMMETRY = {True: "asymmetric", False: "symmetric", "T": "asymmetric", "ST": "symmetric"}
 
 
 def table_3(cells: Sequence[Record]) -> Table:
     """Latency and memory by attention, resolution, frames and size."""
     labels = ("attention", "resolution", "frames")
-    heads = ("256 px s", "256 px GiB", "512 px s", "512 px GiB")
-    columns = tuple(Column(head, "lower") for head in heads)
+    columns = tuple(
+        Column(head, "lower", ranked=False) for head in ("256 px s", "256 px GiB", "512 px s", "512 px GiB")
+    )
     rows = tuple(
         Row((SYMMETRY[attention], SYMMETRY[resolution], f"{frames} (1 → {frames - 1})"), numbers(*rest))
         for attention, resolution, frames, *rest in TABLE_3
@@ -136,114 +149,108 @@ def table_3(cells: Sequence[Record]) -> Table:
     blocks = [Block(title, True, labels, columns, rows, ARXIV)]
     for machine, model in sorted({(c["machine"], c["cell"]["model"]) for c in cells}):
         own = [c for c in cells if (c["machine"], c["cell"]["model"]) == (machine, model)]
-        sizes = sorted({c["cell"]["size"] for c in own})
-        columns = tuple(
-            Column(f"{size} px {unit}", "lower", 3 if unit == "s" else 2)
-            for size in sizes
-            for unit in ("s", "GiB")
-        )
-        found = {
-            (
-                c["cell"]["attention"],
-                c["cell"]["resolution"],
-                c["cell"]["frames"],
-                c["cell"]["size"],
-            ): c
-            for c in own
-        }
-        keys = sorted({key[:3] for key in found}, key=lambda key: (key[2], key[0], key[1] == "asymmetric"))
-        rows = tuple(
-            Row(
-                (
-                    "asymmetric" if attention == "T" else "symmetric",
-                    resolution,
-                    f"{frames} (1 → {frames - 1})",
-                ),
-                tuple(
-                    value(found[key], name)
-                    if (key := (attention, resolution, frames, size)) in found
-                    else MISSING
-                    for size in sizes
-                    for name in ("latency", "memory")
-                ),
-            )
-            for attention, resolution, frames in keys
-        )
-        blocks.append(
-            Block(
-                f"Ours: {model} with random weights on {machine}, 25 DDIM steps, guidance 2.5, seconds a clip",
-                False,
-                labels,
-                columns,
-                rows,
-                f"benchmarks/results/efficiency/{machine}; python -m benchmarks run efficiency",
-            )
-        )
-    return Table(
-        "table-3",
-        "Latency and peak memory of image-to-video",
-        tuple(blocks),
-        (
-            "Asymmetric attention: temporal attention in the generator. Asymmetric resolution: the planner works at "
-            "low resolution.",
-        ),
+        blocks.append(costs(machine, model, own, labels))
+    if not cells:
+        row = Row(("not measured", "–", "–"), (MISSING,) * len(columns))
+        blocks.append(Block("Ours", False, labels, columns, (row,), "efficiency", RUN.format("efficiency")))
+    notes = (
+        "Asymmetric attention: temporal attention in the generator. Asymmetric resolution: the planner works at low "
+        "resolution; at 256 px the paper prints one cell for both. Ours: median, fastest and slowest of some repeats.",
     )
+    return Table("table-3", "Latency and peak memory of image-to-video", tuple(blocks), notes)
+
+
+def costs(machine: str, model: str, cells: Sequence[Record], labels: tuple[str, ...]) -> Block:
+    """One of our models on one machine; its weights are random, since neither time nor memory depends on them."""
+    places = ("attention", "resolution", "frames", "size")
+    found = {tuple(record["cell"][name] for name in places): record for record in cells}
+    sizes = sorted({size for *_, size in found})
+    columns = tuple(
+        Column(f"{size} px {unit}", "lower", decimals, ranked=False)
+        for size in sizes
+        for unit, decimals in (("s", 3), ("GiB", 2))
+    )
+    rows = []
+    for attention, resolution, frames in sorted({key[:3] for key in found}, key=lambda key: (key[2], *key)):
+        records = [found.get((attention, resolution, frames, size)) for size in sizes]
+        row = tuple(of_cell(record, name) for record in records for name in ("latency", "memory"))
+        rows.append(Row((SYMMETRY[attention], resolution, f"{frames} (1 → {frames - 1})"), row))
+    title = f"Ours: {model} with random weights on {machine}, 25 DDIM steps, guidance 2.5, seconds a clip"
+    source = f"efficiency/{machine}"
+    return Block(title, False, labels, columns, tuple(rows), source, RUN.format("efficiency"))
+
+
+# -- Table 4 ------------------------------------------------------------------------------------------------------
+
+FOUR = (
+    ("MidF-SSIM", "higher", 4, ("ssim_vidim_mid",)),
+    ("MidF-LPIPS", "lower", 4, ("lpips_alex_mid", "lpips_alex_random_mid")),
+    ("FID", "lower", 2, ("fid_all", "fid_random_all")),
+    ("FVD", "lower", 2, ("fvd", "fvd_random")),
+)
+"""Columns of Table 4: name, direction, decimals, columns of our records (pretrained features before random ones)."""
+SAME = {
+    "DAVIS-7": {"davis": "DAVIS-7", "vidim": "DAVIS-7, clips of VIDIM's site"},
+    "UCF101-7": {"ucf101": "UCF101-7"},
+}
+"""The paper's data sets: ours that are (a part of) them, and how these are called."""
 
 
 def table_4(groups: Sequence[Group]) -> Table:
     """Zero-shot interpolation on DAVIS-7 and UCF101-7."""
     blocks = []
-    for place, dataset in ((1, "DAVIS-7"), (2, "UCF101-7")):
+    for place, (dataset, ours) in enumerate(SAME.items(), start=1):
         columns = tuple(Column(name, better, decimals) for name, better, decimals, _ in FOUR)
         rows = tuple(Row((row[0],), numbers(*row[place])) for row in TABLE_4)  # type: ignore[misc]
         title = f"{AS_REPORTED}, Table 4: {dataset}, all clips, pretrained features"
         blocks.append(Block(title, True, ("method",), columns, rows, ARXIV))
-        for group in groups:
-            name = group.first["dataset"]["name"]
-            if group.task == "interpolation" and (
-                (dataset == "DAVIS-7" and name in ("davis", "vidim"))
-                or (dataset == "UCF101-7" and name == "ucf101")
-            ):
-                blocks.append(four(group))
-        if not any(not b.reported and dataset in b.title for b in blocks):
-            blocks.append(
-                Block(
-                    f"Ours: {dataset}", False, ("method",), columns, (Row(("not measured",), (MISSING,) * 4),)
-                )
-            )
-    return Table(
-        "table-4",
-        "Zero-shot interpolation on VIDIM-Bench",
-        tuple(blocks),
-        (
-            "Ours are measured on the clips named in each block, with the features named in each column's heading: "
-            "they show the order of systems, and compare with no reported number.",
-        ),
+        known = [
+            four(group, ours[group.dataset])
+            for group in groups
+            if group.task == "interpolation" and group.dataset in ours
+            if group.first["frames"]["given"] == [0, 8] and group.first["frames"]["clip"] == 9
+        ]
+        name = next(iter(ours))
+        command = f"python -m eval.interpolation --dataset {name} --output benchmarks/results"
+        none = Row(("not measured",), (MISSING,) * 4)
+        empty = Block(f"Ours: {dataset}", False, ("method",), columns, (none,), "interpolation", command)
+        blocks += known or [empty]
+    notes = (
+        "Ours are measured on the clips and with the features named in each block: they show the order of systems, "
+        "and compare with no reported number.",
     )
+    return Table("table-4", "Zero-shot interpolation on VIDIM-Bench", tuple(blocks), notes)
 
 
-def four(group: Group) -> Block:
+def four(group: Group, called: str) -> Block:
     """The four columns of Table 4 for one set of clips."""
-    columns, rows = [], {variant: [] for variant in group.records}
+    columns, cells = [], {variant: [] for variant in group.records}
     for name, better, decimals, ours in FOUR:
-        found = metric(group.first, ours)
-        random = found is not None and "_random" in found[0]
-        columns.append(Column(f"{name}, random features" if random else name, better, decimals))
-        for variant, record in group.records.items():
-            rows[variant].append(entry(record["metrics"].get(found[0])) if found else MISSING)
-    dataset = {"davis": "DAVIS-7", "vidim": "DAVIS-7, clips of VIDIM's site", "ucf101": "UCF101-7"}
-    title = f"Ours: {dataset[group.first['dataset']['name']]}, {group.clips}"
-    made = tuple(Row((variant,), tuple(cells)) for variant, cells in rows.items())
-    return Block(title, False, ("method",), tuple(columns), made, source(group))
+        known = [found for record in group.records.values() if (found := metric(record, ours))]
+        random = bool(known) and "_random" in known[0][0]
+        columns.append(Column(f"{name}{RANDOM if random else ''}", better, decimals))
+        for variant, cell in metric_cells(group, known[0][0] if known else ours[0]).items():
+            cells[variant].append(cell)
+    rows = tuple(Row((variant,), tuple(row)) for variant, row in cells.items())
+    title = f"Ours: {called}, {group.clips}"
+    return Block(title, False, ("method",), tuple(columns), rows, group.path, group.command)
 
 
-def source(group: Group) -> str:
-    """Where a group's records lie, and what made them."""
-    name = group.first["dataset"]["name"]
-    root = "" if name == "synthetic" else f" --dataset {name} --data-root DIR"
-    command = f"python -m eval.{group.task}{root} --output benchmarks/results"
-    return f"benchmarks/results/{group.task}/{group.name}; {command}"
+def metric_cells(group: Group, name: str) -> dict[str, Cell]:
+    """Variant -> its cell of a metric; those that cannot be told from the best one are marked."""
+    entries = {variant: record["metrics"].get(name) for variant, record in group.records.items()}
+    known = {variant: entry for variant, entry in entries.items() if entry and entry["value"] is not None}
+    ties: set[str] = set()
+    if len(known) > 1:
+        choose: Callable[..., str] = max if next(iter(known.values()))["higher_is_better"] else min
+        ties = tied(group, name, choose(known, key=lambda variant: known[variant]["value"]))
+    return {
+        variant: of_entry(entry, group.origin(variant, name), variant in ties)
+        for variant, entry in entries.items()
+    }
 
+
+# -- Table 5 ------------------------------------------------------------------------------------------------------
 
 VBENCH = (
     ("I2V-Subj", "i2v_subject"),
@@ -254,59 +261,44 @@ VBENCH = (
 )
 
 
-def table_5(results: Path) -> Table:
-    """Image-to-video on VBench."""
-    labels = ("method", "resolution", "image pre-training")
+def table_5(results: Results, efficiency: Sequence[Record]) -> Table:
+    """Image-to-video on VBench: scores of our videos of its pictures, and seconds a frame of our models."""
+    labels = ("method", "resolution", "images")
     columns = (Column("s / frame", "lower"), *(Column(name, "higher") for name, _ in VBENCH))
     rows = tuple(
-        Row((name, size, "yes" if images else "no"), numbers(latency, *scores))
+        Row((name, size.replace("x", "×"), "yes" if images else "no"), numbers(latency, *scores))
         for name, size, images, latency, scores in TABLE_5
     )
     title = f"{AS_REPORTED}, Table 5: VBench-I2V, latency on one A100"
     blocks = [Block(title, True, labels, columns, rows, ARXIV)]
     own = []
-    for path in sorted((results / "vbench").glob("*/record.json")):
+    for name, path in files(results, "vbench/*/record.json").items():
         record = read_json(path)
-        cells = tuple(entry(record["columns"].get(key)) for _, key in VBENCH)
-        own.append(Row((path.parent.name, record.get("resolution", "–"), "no"), (MISSING, *cells)))
-    own = own or [Row(("not measured", "–", "–"), (MISSING,) * len(columns))]
-    blocks.append(
-        Block("Ours", False, labels, columns, tuple(own), "benchmarks/results/vbench; python -m eval.vbench")
+        scores = [of_entry(record["columns"].get(key), f"{name}#{key}") for _, key in VBENCH]
+        size = record["resolution"].replace("x", "×")
+        own.append(Row((record["variant"], size, "no"), (MISSING, *scores)))
+    none = Row(("not measured", "–", "–"), (MISSING,) * len(columns))
+    command = "python -m eval.vbench read JSON --results DIR --output benchmarks/results"
+    blocks.append(Block("Ours: scores", False, labels, columns, tuple(own) or (none,), "vbench", command))
+    blocks += [per_frame(machine, efficiency) for machine in dict.fromkeys(c["machine"] for c in efficiency)]
+    notes = (
+        "images: pre-trained on images. Ours, seconds a frame: with the codec, guidance 2.5, 25 DDIM steps.",
     )
-    return Table("table-5", "Image-to-video on VBench-I2V", tuple(blocks))
+    return Table("table-5", "Image-to-video on VBench-I2V", tuple(blocks), notes)
 
 
-def of_group(group: Group) -> Table:
-    """All columns that all systems of a group have, a block of middle-frame and one of clip-wise columns."""
-    shared = [
-        name for name in group.first["metrics"] if all(name in r["metrics"] for r in group.records.values())
-    ]
-    blocks = []
-    for title, names in (
-        ("Middle frame", [name for name in shared if name.endswith("_mid")]),
-        ("All generated frames", [name for name in shared if not name.endswith("_mid")]),
-    ):
-        if not names:
-            continue
-        entries = [group.first["metrics"][name] for name in names]
-        columns = tuple(
-            Column(
-                name.removesuffix("_mid").removesuffix("_all"),
-                "higher" if e["higher_is_better"] else "lower",
-                e["decimals"],
-            )
-            for name, e in zip(names, entries, strict=True)
-        )
-        rows = tuple(
-            Row((variant,), tuple(entry(record["metrics"][name]) for name in names))
-            for variant, record in group.records.items()
-        )
-        blocks.append(Block(f"{title}, {group.clips}", False, ("system",), columns, rows, source(group)))
-    return Table(
-        f"{group.task}-{group.name}",
-        f"{group.first['protocol']}, {group.task}",
-        tuple(blocks),
-        (
-            "Intervals: 95 %, over source videos. Columns with random in their name compare with nothing published.",
-        ),
+def per_frame(machine: str, cells: Sequence[Record]) -> Block:
+    """Seconds a generated frame of our models on one machine."""
+    columns = (Column("s / frame", "lower", 3, ranked=False),)
+    own = [c for c in cells if c["machine"] == machine and c["cell"]["resolution"] == "asymmetric"]
+    rows = []
+    for record in sorted(own, key=lambda r: (r["cell"]["size"], r["cell"]["model"], r["cell"]["frames"])):
+        cell = record["cell"]
+        name = f"{cell['model']}/{cell['attention']}-{cell['frames']}"
+        row = (of_cell(record, "seconds_per_frame"),)
+        rows.append(Row((name, f"{cell['size']}×{cell['size']}"), row))
+    title = f"Ours: seconds a frame with random weights on {machine}"
+    labels = ("method", "resolution")
+    return Block(
+        title, False, labels, columns, tuple(rows), f"efficiency/{machine}", RUN.format("efficiency")
     )

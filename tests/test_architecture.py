@@ -51,7 +51,17 @@ def test_nothing_shadows_the_builtin_eval() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["eval", "eval.interpolation", "mardini.train", "mardini.generate", "benchmarks"]
+    "module",
+    [
+        "eval",
+        "eval.interpolation",
+        "eval.check",
+        "eval.vbench",
+        "mardini.train",
+        "mardini.generate",
+        "benchmarks",
+        "reports",
+    ],
 )
 def test_help_needs_no_torch(module: str) -> None:
     code = (
@@ -96,7 +106,7 @@ def test_every_option_in_the_readme_is_one() -> None:
             w
             for w in words[:2]
             if not w.startswith("-")
-            and (w == words[0] or words[0] in ("eval", "benchmarks", "mardini.generate"))
+            and (w == words[0] or words[0] in ("eval", "eval.vbench", "benchmarks", "mardini.generate"))
         )
         if path not in helps:
             run = subprocess.run(

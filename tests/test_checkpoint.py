@@ -156,7 +156,7 @@ def test_push_to_hub(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert url == "https://hub/me/nano" and pushed["token"] == "t"
     assert pushed["files"] == ["README.md", "config.json", "model.safetensors"]
     assert same(pushed["model"], model)
-    assert "| mardini | davis-7/v1 | davis | 40 | 99.0 |" in pushed["card"]
+    assert "On davis, protocol davis-7/v1, 40 clips" in pushed["card"] and "| fvd | 99.0 |" in pushed["card"]
 
 
 def test_hub_id_is_downloaded(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:

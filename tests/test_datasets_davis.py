@@ -48,12 +48,12 @@ def test_the_fifty_sequences() -> None:
     assert (len(TRAIN), sum(TRAIN.values())) == (30, 2079)
     assert (len(VAL), sum(VAL.values())) == (20, 1376)
     assert list(SEQUENCES) == sorted(SEQUENCES) and len(SEQUENCES) == 50
-    assert sum(len(starts(frames)) for frames in SEQUENCES.values()) == CLIPS == 357
+    assert sum(len(starts(frames, 9)) for frames in SEQUENCES.values()) == CLIPS == 357
 
 
 @given(st.integers(0, 500))
 def test_chunks_are_whole_apart_and_all_there(frames: int) -> None:
-    chunks = [range(start, start + 9) for start in starts(frames)]
+    chunks = [range(start, start + 9) for start in starts(frames, 9)]
     assert [index for chunk in chunks for index in chunk] == list(range(9 * (frames // 9)))
 
 
@@ -62,7 +62,7 @@ def test_partial_root(tmp_path: Path) -> None:
     dataset = load_dataset("davis", data_root=tmp_path)
     assert [clip.id for clip in dataset.clips] == ["bear/00000", "dog/00000", "dog/00009"]
     assert [clip.source for clip in dataset.clips] == ["bear", "dog", "dog"]
-    assert dataset.protocol == "davis-7/v1" and dataset.expected == 357 and dataset.root == frames
+    assert dataset.expected == 357 and dataset.root == frames
     assert list(dataset.notices) == [
         "3 of the 357 clips of DAVIS-7 are here (2 of 50 sequences); "
         "numbers are not comparable with the full set"
@@ -113,9 +113,9 @@ def test_full_set(tmp_path: Path) -> None:
 
 
 def test_complete_check_passes_only_on_357() -> None:
-    check_complete(dict(SEQUENCES), 357)
+    check_complete(dict(SEQUENCES), 357, 357)
     with pytest.raises(UserError, match="bear 9 of 82, boat 9 of 75"):
-        check_complete(SEQUENCES | {"bear": 9, "boat": 9}, 342)
+        check_complete(SEQUENCES | {"bear": 9, "boat": 9}, 342, 357)
 
 
 def test_fingerprint_is_of_the_used_bytes(tmp_path: Path) -> None:

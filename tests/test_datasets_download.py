@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from eval.datasets import davis_download, load_dataset
-from eval.datasets.davis_download import Archive, cache_folder, fetch, unpack
+from eval.datasets.archives import Archive, cache_folder
+from eval.datasets.davis_download import fetch, unpack
 from mardini.errors import UserError
 
 Serve = Callable[[str, bytes], Archive]

@@ -13,7 +13,6 @@ from PIL import Image
 
 from eval.datasets import DATASETS, load_dataset
 from eval.datasets.chunks import spread
-from eval.protocols import PROTOCOLS
 from mardini.errors import UserError
 
 
@@ -52,7 +51,7 @@ def test_videos_and_frame_folders(tmp_path: Path) -> None:
     ids = ["a/00000", "a/00009", "b/00000", "b/00009", "more/c/00000"]
     assert [clip.id for clip in dataset.clips] == ids
     assert [clip.source for clip in dataset.clips] == ["a", "a", "b", "b", "more/c"]
-    assert dataset.fps == 25 and dataset.protocol == "folder-7/v1" and not dataset.notices
+    assert dataset.fps == 25 and not dataset.notices
     frames = dataset.clips[1].load()
     assert frames.shape == (9, 48, 64, 3) and frames.dtype == np.uint8
     assert frames[:, 0, 0, 0].tolist() == list(range(9, 18))
@@ -171,7 +170,7 @@ def test_unknown_dataset() -> None:
 
 
 def test_table_of_datasets() -> None:
-    assert all(name == info.name and info.protocol in PROTOCOLS for name, info in DATASETS.items())
+    assert all(name == info.name for name, info in DATASETS.items())
     for name, info in DATASETS.items():
         if info.origin == "root":
             fails(None, f"dataset '{name}'", "--data-root", name=name)

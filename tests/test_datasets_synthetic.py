@@ -19,7 +19,7 @@ def test_default_set() -> None:
     assert len(dataset.clips) == module.CLIPS == DATASETS["synthetic"].default_clips
     assert [clip.id for clip in dataset.clips][:2] == ["synth/00000", "synth/00001"]
     assert all(clip.source == clip.id for clip in dataset.clips)
-    assert dataset.protocol == "synthetic-7/v1" and dataset.root is None
+    assert dataset.root is None
     assert any(clip.tags for clip in dataset.clips)
 
 

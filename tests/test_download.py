@@ -178,3 +178,14 @@ def test_a_folder_that_cannot_be_made_is_told(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match=r"cannot write .*choose another folder"):
         fetch(server.url("/file"), tmp_path / "file" / "a")
+
+
+def test_the_first_digits_of_a_hash_decide_where_no_more_are_published(
+    server: Server, tmp_path: Path
+) -> None:
+    path = download(server.url("/file"), tmp_path / "a", sha256=SHA256[:8], progress=False)
+    assert path.read_bytes() == DATA
+    with pytest.raises(DownloadError, match="instead of 00000000"):
+        download(server.url("/file"), tmp_path / "b", sha256="0" * 8, progress=False)
+    with pytest.raises(ValueError, match="needs the expected sha256"):
+        download(server.url("/file"), tmp_path / "c", sha256=SHA256[:7], progress=False)

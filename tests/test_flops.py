@@ -14,6 +14,7 @@ from mardini import flops
 from mardini.config import MarDiniConfig, preset
 from mardini.masks import MaskedFrames
 from mardini.model import MarDini
+from mardini.sampling import sample
 from mardini.stages import STAGES
 from mardini.vae import LatentCodec
 
@@ -72,6 +73,23 @@ def test_identity_attention_saves_what_is_said() -> None:
     saved = flops.generator(off, *sizes).attention - flops.generator(config, *sizes).attention
     n, frames, d, depth = 20, config.frames, config.generator.hidden, config.generator.depth
     assert saved == 4 * d * (frames - 1) * n * frames * n * depth
+
+
+@pytest.mark.parametrize("attention", ["S/ST", "S/T"])
+@pytest.mark.parametrize("guidance", [None, 2.5])
+@pytest.mark.parametrize("identity", [True, False])
+def test_sampling_costs_what_the_counter_counts(
+    attention: str, guidance: float | None, identity: bool
+) -> None:
+    config, kind = preset("tiny"), preset(attention).generator.attention
+    config = replace(config, generator=replace(config.generator, attention=kind, identity=identity))
+    model, frames, given = MarDini(config).requires_grad_(False), config.frames, 2
+    mask = torch.arange(frames) >= given
+    z_given, z_low = torch.zeros(1, given, 16, 4, 4), torch.zeros(1, frames, 16, 2, 2)
+    noise = torch.zeros(1, frames - given, 16, 4, 4)
+    expected = flops.sampling(config, frames, given, (4, 4), (2, 2), 3, guidance is not None)
+    got = counted(lambda: sample(model, z_given, z_low, mask, noise, 3, guidance))
+    assert got == pytest.approx(expected.forward, rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["tiny", "nano"])

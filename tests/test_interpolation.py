@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval import interpolation
-from eval.interpolation import main, parser
+from eval.command import names, parser
+from eval.interpolation import main
 from mardini.synthetic import make_clip
 from mardini.video import write_png
 
@@ -66,7 +66,7 @@ def lasting(output: Path) -> dict[str, Any]:
             found[name] = record
         elif path.name == "clips.jsonl":
             rows = [json.loads(line) for line in path.read_text().splitlines()]
-            assert all(row.pop("seconds") for row in rows)
+            assert all(row.pop("seconds") for row in rows if "scores" in row)
             found[name] = rows
         elif path.suffix == ".npz":
             with np.load(path) as arrays:
@@ -348,6 +348,8 @@ def test_wrong_predictions_are_refused_before_anything_is_scored(
         (["--batch-size", "0"], "--batch-size 0: give at least 1"),
         (["--seed", "-1"], "--seed -1: give 0 or more"),
         (["--steps", "4"], "--steps is for system 'mardini'"),
+        (["--guidance", "0"], "--guidance is for system 'mardini'"),
+        (["--guidance", "nan"], "--guidance nan: give 0 or more"),
         (["--checkpoint", "x"], "--checkpoint is for system 'mardini'"),
         (["--predictions", "flow=x"], "'flow' is a built-in system"),
         (["--metrics", "fid", "--features", "random", "--limit", "1"], "fid_random needs at least 2 clips"),
@@ -363,16 +365,8 @@ def test_mistakes_end_in_one_sentence(
     assert not output.exists()
 
 
-def test_fvd_is_refused_on_short_clips(
-    run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import dataclasses
-
-    from eval import protocols
-
-    short = dataclasses.replace(protocols.PROTOCOLS["folder-7/v1"], frames=8, given=(0, 7))
-    monkeypatch.setitem(protocols.PROTOCOLS, "folder-7/v1", short)
-    run("--metrics", "fvd", "--features", "random", status=2)
+def test_fvd_is_refused_on_short_clips(run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--frames", "8", "--metrics", "fvd", "--features", "random", status=2)
     assert "needs clips of at least 9 frames, these have 8" in capsys.readouterr().err
 
 
@@ -403,22 +397,35 @@ def test_missing_weights_of_the_default_set_leave_a_column_empty(
 
 def test_options_are_frozen() -> None:
     """A small set: think twice before adding one, and say so in the change log."""
-    options = {flag for action in parser()._actions for flag in action.option_strings}
-    assert options == {
-        *(
-            "-h",
-            "--help",
-            "--dataset",
-            "--data-root",
-            "--systems",
-            "--metrics",
-            "--features",
-            "--weights-dir",
-        ),
-        *("--predictions", "--checkpoint", "--steps", "--limit", "--seed", "--batch-size", "--device"),
-        *("--output", "--force"),
+    options = {flag for action in parser("prog", "", given=True)._actions for flag in action.option_strings}
+    what = {
+        "--dataset",
+        "--data-root",
+        "--systems",
+        "--metrics",
+        "--features",
+        "--weights-dir",
+        "--predictions",
     }
-    defaults = vars(parser().parse_args([]))
+    how = {
+        "--checkpoint",
+        "--steps",
+        "--guidance",
+        "--given",
+        "--frames",
+        "--limit",
+        "--seed",
+        "--batch-size",
+    }
+    assert options == what | how | {"--device"} | {
+        "-h",
+        "--help",
+        "--against",
+        "--shard",
+        "--output",
+        "--force",
+    }
+    defaults = vars(parser("prog", "", given=True).parse_args([]))
     assert {name: value for name, value in defaults.items() if value not in (None, [])} == {
         "dataset": "synthetic",
         "seed": 0,
@@ -457,7 +464,7 @@ def test_vidim_agrees_with_scikit_image(shared: Path, tmp_path: Path) -> None:
     assert main([*command, "--metrics", "psnr,ssim", "--systems", "amt,rife,film,ldmvfi,vidm"]) == 0
     clips = {clip.id: clip for clip in load_dataset("vidim", data_root=root).clips}
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": -1}
-    tables = sorted(output.rglob("clips.jsonl"))
+    tables = sorted(path for path in output.rglob("clips.jsonl") if path.parent.name != "_reference")
     assert len(tables) == 5
     for rows in tables:
         for row in map(json.loads, rows.read_text().splitlines()):
@@ -471,5 +478,126 @@ def test_vidim_agrees_with_scikit_image(shared: Path, tmp_path: Path) -> None:
                 assert scores[name] == pytest.approx(expected[5:-5, 5:-5].mean(), abs=1e-4)
 
 
+def test_generated_clips_are_kept_beside_the_results_and_others_are_not(run, tmp_path: Path) -> None:
+    words = ["--systems", "repeat", "--metrics", "psnr", "--limit", "2", "--output", str(tmp_path / "drawn")]
+    assert main(words) == 0
+    (folder,) = (tmp_path / "drawn" / "interpolation").iterdir()
+    rows = [json.loads(line) for line in (folder / "_reference" / "clips.jsonl").read_text().splitlines()]
+    assert [row["clip"] for row in rows] == ["synth/00000", "synth/00001"]
+    for row in rows:
+        with np.load(folder / "_reference" / "predictions" / f"{row['clip']}.npz") as kept:
+            assert kept["key"] == row["pixels"]
+            assert np.array_equal(
+                kept["frames"], make_clip(10_000_000 + int(row["clip"][-5:]), size=(128, 128))
+            )
+    assert not list(run("--systems", "repeat").rglob("_reference/predictions"))
+
+
 def test_names_of_a_list() -> None:
-    assert interpolation.names("a, b,,c") == ["a", "b", "c"]
+    assert names("a, b,,c") == ["a", "b", "c"]
+
+
+def test_records_of_several_runs_share_a_table_if_they_belong_together(
+    run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from eval.__main__ import main as page
+
+    both = run("--systems", "repeat,blend", output="both")
+    printed = capsys.readouterr().out
+    one, two = run("--systems", "repeat", output="one"), run("--systems", "blend", output="two")
+    capsys.readouterr()
+    assert page(["table", str(one), str(two)]) == 0
+    table = capsys.readouterr().out
+    values = [line for line in printed.splitlines() if line.startswith(("repeat", "blend"))]
+    assert len(values) >= 4 and all(
+        line in table for line in values if "p 0" not in line and "p <" not in line
+    )
+    other = run("--systems", "flow", "--limit", "3", output="other")
+    capsys.readouterr()
+    for paths, message in (
+        ([one, other], "different clips"),
+        ([one, both], "two records are of system 'repeat'"),
+        ([one / "nothing"], "holds no record"),
+    ):
+        assert page(["table", *map(str, paths)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_batch_goes_through_a_detector_together_on_a_gpu(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a CPU, where each clip goes alone, but for rounding. Stands in for a GPU: the same path on a CPU."""
+    from eval.metrics.detectors import FVD
+    from eval.runner import Loop
+
+    words = ("--systems", "repeat,blend", "--metrics", "psnr,fvd", "--features", "random", "--limit", "2")
+    monkeypatch.setenv("MARDINI_FEATURES", "off")
+    alone = records(run(*words, output="alone"))
+    monkeypatch.setattr(Loop, "together", True, raising=False)
+    monkeypatch.setattr(Loop, "__setattr__", lambda s, k, v: k == "together" or object.__setattr__(s, k, v))
+    sizes: list[int] = []
+    features = FVD.features
+    monkeypatch.setattr(FVD, "features", lambda s, c, *a: sizes.append(len(c)) or features(s, c, *a))
+    together = records(run(*words, output="together"))
+    assert sizes == [2, 2, 2]
+    for system, record in alone.items():
+        for name, entry in record["metrics"].items():
+            assert together[system]["metrics"][name]["value"] == pytest.approx(entry["value"], rel=1e-4), name
+        assert together[system]["timing"]["metric_seconds"]["fvd_random"] > 0
+
+
+def test_a_system_is_compared_with_another_clip_by_clip(run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--against", "blend")
+    printed = capsys.readouterr().out
+    assert "Difference to blend, clip by clip" in printed and " p 0." in printed
+    run("--against", "flwo", status=2)
+    assert "did you mean 'flow'" in capsys.readouterr().err
+
+
+def test_any_frames_may_be_given(run) -> None:
+    """Given frames are not scored, and where the middle one is given there is no score of it."""
+    (made,) = records(run("--given", "0,4,8", "--systems", "blend", output="mask")).values()
+    assert made["protocol"] == "folder-given-0.4.8-of-9/v1" and made["frames"]["generated"] == [
+        1,
+        2,
+        3,
+        5,
+        6,
+        7,
+    ]
+    assert "psnr_all" in made["metrics"] and "psnr_mid" not in made["metrics"]
+    assert made["frames"]["middle"] is None
+    (usual,) = records(run("--systems", "blend")).values()
+    assert made["metrics"]["psnr_all"]["value"] > usual["metrics"]["psnr_all"]["value"]
+
+
+@pytest.mark.parametrize("task", ["i2v", "expansion"])
+def test_the_other_tasks_have_commands_of_their_own(
+    task: str, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import importlib
+
+    command = importlib.import_module(f"eval.{task}").main
+    words = [
+        "--dataset",
+        "folder",
+        "--data-root",
+        str(videos),
+        "--metrics",
+        "psnr,fvd",
+        "--features",
+        "random",
+    ]
+    words += ["--systems", "repeat,flow", "--output", str(tmp_path / task)]
+    assert command(words) == 0
+    printed = capsys.readouterr().out
+    assert "All generated frames" in printed and "Middle frame" not in printed
+    given = [0] if task == "i2v" else [0, 1, 2, 3]
+    folder = tmp_path / task / task
+    records = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/*/record.json")}
+    assert set(records) == {"repeat", "flow"}
+    for record in records.values():
+        assert record["task"] == task and record["frames"]["given"] == given
+        assert set(record["metrics"]) == {"psnr_all", "psnr_clip", "fvd_random"}
+    better = (
+        records["flow"]["metrics"]["psnr_all"]["value"] - records["repeat"]["metrics"]["psnr_all"]["value"]
+    )
+    assert better == 0 if task == "i2v" else better > 0  # one frame shows no motion; four do

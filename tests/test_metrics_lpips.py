@@ -27,13 +27,12 @@ def torchvision_backbone(net: str) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = {"alex": torchvision.models.alexnet, "squeeze": torchvision.models.squeezenet1_1}[net](
-            weights=None
-        )
+        names = {"alex": "alexnet", "squeeze": "squeezenet1_1", "vgg": "vgg16"}
+        model = getattr(torchvision.models, names[net])(weights=None)
     return model.state_dict()
 
 
-@pytest.mark.parametrize("net", ["alex", "squeeze"])
+@pytest.mark.parametrize("net", ["alex", "squeeze", pytest.param("vgg", marks=pytest.mark.slow)])
 def test_lpips_equals_the_package_with_the_same_weights(net, pair, tmp_path):
     """Backbone injected on both sides; the linear layers are the package's own, trained ones."""
     package = pytest.importorskip("lpips")

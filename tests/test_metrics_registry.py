@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eval.metrics import METRICS, build_metrics, expand
-from eval.metrics.base import Pair
+from eval.metrics.base import Pair, Video
 from mardini.errors import UserError
 
 GIVEN, TARGETS, MIDDLE = (0, 8), range(1, 8), 4
@@ -87,7 +87,7 @@ def test_random_columns_carry_another_name_everywhere():
     for column in metrics.columns:
         assert column.weights == {}
         assert ("_random" in column.name) == (column.variant.get("weights") == "seeded random")
-        assert column.kind == ("set" if column.name.startswith(("fid", "fvd")) else "clip")
+        assert column.kind == ("set" if column.name.startswith(("fid", "fvd")) else "frame")
         assert column.higher_is_better == column.name.startswith(("psnr", "ssim"))
 
 
@@ -140,7 +140,7 @@ def test_clips_that_are_too_short_or_small_are_refused_before_any_work():
 def test_scores_look_at_the_generated_frames_only():
     metrics = build_metrics(["psnr", "ssim"], "random")
     ((prediction, reference),) = make_clips(1)
-    columns, per_frame = metrics.score(prediction, reference, GIVEN, MIDDLE)
+    columns, per_frame = metrics.score(Video(prediction, GIVEN, reference, 24.0), MIDDLE)
     assert list(columns) == [column.name for column in metrics.columns]
     assert {name: len(values) for name, values in per_frame.items()} == {
         "psnr": 7,
@@ -150,7 +150,7 @@ def test_scores_look_at_the_generated_frames_only():
     }
     changed = prediction.copy()
     changed[list(GIVEN)] = 0
-    assert metrics.score(changed, reference, GIVEN, MIDDLE) == (columns, per_frame)
+    assert metrics.score(Video(changed, GIVEN, reference, 24.0), MIDDLE) == (columns, per_frame)
     assert columns["psnr_mid"] == per_frame["psnr"][3]
     assert columns["psnr_all"] == np.mean(per_frame["psnr"])
     alone = METRICS["ssim_vidim"].make(None, "cpu")
@@ -161,7 +161,7 @@ def test_a_clip_of_another_length_is_refused():
     metrics = build_metrics(["psnr"], "random")
     ((prediction, reference),) = make_clips(1)
     with pytest.raises(UserError, match="does not match"):
-        metrics.score(prediction[:8], reference, GIVEN, MIDDLE)
+        metrics.score(Video(prediction[:8], GIVEN, reference, 24.0), MIDDLE)
 
 
 class Pooled:
@@ -170,9 +170,9 @@ class Pooled:
     def __init__(self, whole_clip: bool) -> None:
         self.whole_clip = whole_clip
 
-    def features(self, frames: np.ndarray) -> np.ndarray:
-        grid = frames.reshape(len(frames), 8, 4, 8, 4, 3).mean(axis=(2, 4, 5)).reshape(len(frames), 64)
-        return (grid.reshape(1, -1) if self.whole_clip else grid).astype(np.float32)
+    def features(self, frames: np.ndarray, convention: str = "", *, crop: bool = True) -> np.ndarray:
+        grid = frames.reshape(*frames.shape[:-3], 8, 4, 8, 4, 3).mean(axis=(-5 + 1, -2, -1))
+        return grid.reshape(len(frames), -1).astype(np.float32)
 
 
 def test_fid_sees_generated_frames_and_fvd_whole_clips():
@@ -194,8 +194,8 @@ def test_fid_sees_generated_frames_and_fvd_whole_clips():
     np.testing.assert_array_equal(again["inception_random_all"], ours[0]["inception_random_all"])
     assert (again["i3d_random"] != ours[0]["i3d_random"]).any()
 
-    def gather(found: list[dict[str, np.ndarray]]) -> dict[str, list[np.ndarray]]:
-        return {key: [clip[key] for clip in found] for key in metrics.detectors}
+    def gather(found: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        return {key: np.concatenate([clip[key] for clip in found]) for key in metrics.detectors}
 
     sources = ["a", "a", "b", "c", "d"]
     distances = metrics.distances(gather(ours), gather(real), sources)
@@ -212,7 +212,7 @@ def test_fid_sees_generated_frames_and_fvd_whole_clips():
     same = metrics.distances(gather(real), gather(real), sources)
     assert all(abs(estimate.value) < 1e-6 for estimate in same.values())
     one_source = metrics.distances(gather(ours), gather(real), ["a"] * 5)["fvd_random"]
-    assert one_source == (distances["fvd_random"].value, None, None, None, 5)
+    assert one_source == (distances["fvd_random"].value, None, None, None, 5, ())
     with pytest.raises(UserError, match="at least 2 samples"):
         metrics.distances(gather(ours[:1]), gather(real[:1]), ["a"])
 

@@ -18,6 +18,7 @@ from eval.networks.i3d import (
     preprocess,
     same_padding,
 )
+from eval.networks.initialize import randomize
 from mardini.errors import UserError
 
 
@@ -29,7 +30,8 @@ def network() -> I3D:
 @pytest.fixture(scope="module")
 def perturbed() -> I3D:
     """Random weights with batch norms that are not the identity."""
-    network = load_i3d(None)
+    network = I3D().eval().requires_grad_(False)
+    randomize(network)
     generator = torch.Generator().manual_seed(3)
     for name, value in network.state_dict().items():
         if name.endswith(("bn.weight", "bn.running_var")):
@@ -89,7 +91,7 @@ def test_shapes_of_every_stage_for_nine_frames(network, clip):
         stage.register_forward_hook(lambda m, i, o, name=name: shapes.__setitem__(name, tuple(o.shape[1:])))
         for name, stage in network.named_children()
     ]
-    assert network.features(clip).shape == (1, 400)
+    assert network.features(clip[None]).shape == (1, 400)
     for hook in hooks:
         hook.remove()
     assert shapes == {
@@ -123,11 +125,11 @@ def test_parameter_count():
 @pytest.mark.parametrize("frames", [1, 8])
 def test_fewer_than_nine_frames_are_refused(network, clip, frames):
     with pytest.raises(UserError, match=f"at least 9 frames .* got {frames}"):
-        network.features(clip[:frames])
+        network.features(clip[None, :frames])
 
 
 def test_sixteen_frames_still_give_one_feature(network, clip):
-    assert network.features(np.concatenate([clip, clip])[:16]).shape == (1, 400)
+    assert network.features(np.concatenate([clip, clip])[None, :16]).shape == (1, 400)
 
 
 def written_out(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
@@ -180,7 +182,7 @@ def test_a_videogpt_state_dict_loads_strictly_and_gives_the_network_of_the_paper
     torch.save(state, tmp_path / "i3d.pt")
     with torch.inference_mode():
         expected = written_out(state, preprocess(clip)).numpy()
-    ours = load_i3d(tmp_path / "i3d.pt").features(clip)
+    ours = load_i3d(tmp_path / "i3d.pt").features(clip[None])
     assert np.abs(ours - expected).max() <= 1e-5 * np.abs(expected).max()
     torch.save({**state, "extra": torch.zeros(1)}, tmp_path / "extra.pt")
     with pytest.raises(RuntimeError, match="extra"):

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eval.systems.diffusion import PROMPT
+from eval.systems.rivals import RIVALS, TAKES
 from eval.table import tables
 from mardini import generate, synthetic
 from mardini.video import read_image
@@ -63,6 +65,15 @@ def test_the_calibration_table_is_that_of_the_committed_records() -> None:
         row = re.search(rf"^\| {method} \|(.*)\|$", README, re.MULTILINE)
         assert row and [cell.strip() for cell in row.group(1).split("|")] == cells, method
         assert found[method]["dataset"]["clips"] == 60
+
+
+def test_the_table_of_rivals_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| `([\w.-]+)` \|(.*)\|$", README, re.MULTILINE)
+    shown = {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
+    for name, rival in RIVALS.items():
+        what, size = rival.line.rsplit("; ", 1)
+        assert shown[name] == [what, TAKES[rival.takes], rival.clips, size, rival.licence]
+    assert PROMPT in README.replace("\n", " ")
 
 
 @pytest.mark.slow

@@ -1,20 +1,31 @@
-"""The report: tables and figures say what the records say, mark what is reported, and show what is missing."""
+"""The report's tables: they say what the records say, mark what is reported, refuse what does not belong together."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from reports.__main__ import main
-from reports.build import build
+from eval import comparison
+from reports import paired
+from reports.__main__ import OUT, main
+from reports.build import differing, write_tables
+from reports.groups import of_group, own_tables
+from reports.latex import PREAMBLE, document, escape, latex
 from reports.paper import TABLE_4, TABLE_5
-from reports.render import as_csv, escape, latex, markdown
+from reports.records import ReportError, read_groups, sha256_of
+from reports.render import as_csv, markdown
 from reports.table import MISSING, Block, Cell, Column, Row, Table
-from reports.tables import all_tables, over_seeds
+from reports.tables import over_seeds, paper_tables, table_3
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -23,13 +34,14 @@ BLOCK = Block(
     "Ours: 3 clips",
     False,
     ("method",),
-    (Column("PSNR", "higher", 2), Column("FVD_x", "lower", 1)),
+    (Column("PSNR", "higher", 2), Column("FVD_x", "lower", 1), Column("s", "lower", 1, ranked=False)),
     (
-        Row(("a_1",), (Cell(20.004, 19.0, 21.0), Cell(5.04))),
-        Row(("b",), (Cell(19.996), MISSING)),
-        Row(("c",), (Cell(18.0), Cell(word="OOM"))),
+        Row(("a_1",), (Cell(20.004, 19.0, 21.0, origin=("x/record.json#psnr",)), Cell(5.04), Cell(1.0))),
+        Row(("b",), (Cell(19.996), MISSING, Cell(2.0))),
+        Row(("c",), (Cell(18.0, tied=True), Cell(word="OOM"), Cell(3.0, signed=True))),
     ),
     "somewhere",
+    "make it",
 )
 TABLE = Table("t", "A title with 5 %", (BLOCK,), ("A note.",))
 
@@ -37,25 +49,28 @@ TABLE = Table("t", "A title with 5 %", (BLOCK,), ("A note.",))
 def test_best_values_are_those_printed_best() -> None:
     assert [BLOCK.is_best(row, 0) for row in BLOCK.rows] == [True, True, False]
     assert not any(BLOCK.is_best(row, 1) for row in BLOCK.rows)  # nothing to compare with
+    assert not any(BLOCK.is_best(row, 2) for row in BLOCK.rows)  # rows of different tasks
 
 
 def test_markdown() -> None:
     text = markdown(TABLE)
-    assert "| method | PSNR ↑ | FVD_x ↓ |" in text
-    assert "| a_1 | **20.00** [19.0, 21.0] | 5.0 |" in text
-    assert "| b | **20.00** | – |" in text and "| c | 18.00 | OOM |" in text
-    assert "A note." in text and "somewhere" in text
+    assert "| method | PSNR ↑ | FVD_x ↓ | s ↓ |" in text
+    assert "| a_1 | **20.00** [19.0, 21.0] | 5.0 | 1.0 |" in text
+    assert "| b | **20.00** | – | 2.0 |" in text and "| c | 18.00≈ | OOM | +3.0 |" in text
+    assert "A note." in text and "1 missing (–). Records: somewhere. Made by `make it`" in text
+    assert "≈: not to be told" in text
 
 
 def test_latex_escapes_and_uses_booktabs() -> None:
     text = latex(TABLE)
-    assert "a\\_1 & \\textbf{20.00} & 5.0 \\\\\n& {\\tiny [19.0, 21.0]} & \\\\" in text
+    assert "a\\_1 & \\textbf{20.00} & 5.0 & 1.0 \\\\\n& {\\tiny [19.0, 21.0]} & & \\\\" in text
     assert r"\caption{A title with 5 \%}" in text and r"FVD\_x $\downarrow$" in text
+    assert r"18.00\rlap{$\approx$}" in text
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
     assert escape(r"a\b{c}^~") == r"a\textbackslash{}b\{c\}\textasciicircum{}\textasciitilde{}"
 
 
-def test_csv_holds_unrounded_numbers() -> None:
+def test_csv_holds_unrounded_numbers_and_where_they_are_from() -> None:
     rows = list(csv.DictReader(io.StringIO(as_csv(TABLE))))
     assert rows[0] == {
         "block": "Ours: 3 clips",
@@ -65,16 +80,22 @@ def test_csv_holds_unrounded_numbers() -> None:
         "value": "20.004",
         "low": "19.0",
         "high": "21.0",
+        "n": "",
         "word": "",
         "source": "somewhere",
+        "origin": "x/record.json#psnr",
     }
-    assert [row["word"] for row in rows][-1] == "OOM"
+    assert [row["word"] for row in rows][-2] == "OOM"
 
 
 def test_intervals_over_seeds_are_students() -> None:
-    cell = over_seeds([1.0, 2.0, 3.0])
+    def records(*values: float) -> list[dict[str, Any]]:
+        return [{"path": f"a/{v}.json", "values": {"x": {"value": v}}} for v in values]
+
+    cell = over_seeds(records(1.0, 2.0, 3.0), "x")
     assert cell.value == 2 and cell.high == pytest.approx(2 + 4.302653 / 3**0.5, rel=1e-6)
-    assert over_seeds([1.0]) == Cell(1.0) and over_seeds([]) == MISSING
+    assert cell.n == 3 and cell.origin == ("a/1.0.json#x", "a/2.0.json#x", "a/3.0.json#x")
+    assert over_seeds(records(1.0), "x").low is None and over_seeds([], "x") == MISSING
 
 
 def test_reported_numbers_are_consistent_with_the_papers_own_average() -> None:
@@ -86,55 +107,300 @@ def test_reported_numbers_are_consistent_with_the_papers_own_average() -> None:
     assert len(TABLE_4) == 10
 
 
+# -- records ------------------------------------------------------------------------------------------------------
+
+
+def write_system(
+    results: Path,
+    variant: str,
+    scores: Sequence[float],
+    folder: str = "interpolation/davis-7-v1-00000000",
+    **more: Any,
+) -> None:
+    """A record and per-clip rows of one system, as the toolkit writes them; two clips a video."""
+    clips = [f"v{number // 2}/{number:05d}" for number in range(len(scores))]
+    rows = []
+    for clip, score in zip(clips, scores, strict=True):
+        row = {
+            "clip": clip,
+            "source": clip.split("/")[0],
+            "tags": [],
+            "prediction": sha256_of([variant, clip]),
+        }
+        row |= {"scores": {"psnr_mid": score, "psnr_clip": score + 1}, "frames": {"psnr": [score] * 7}}
+        rows.append(row)
+    metric = {"name": "psnr", "version": "1", "variant": {"peak": 255}, "weights": {}}
+    shared = {"n": len(scores), "decimals": 2, "metric": metric}
+    entries: dict[str, Any] = {}
+    for name in ("psnr_mid", "psnr_clip"):
+        mean = float(np.mean([row["scores"][name] for row in rows]))
+        entries[name] = {"value": mean, "low": mean - 1, "high": mean + 1, "higher_is_better": True, **shared}
+    replicates = [10 + 0.1 * score for score in scores]
+    distance = {
+        "value": 10 + 0.1 * float(np.mean(scores)),
+        "low": 9.0,
+        "high": 14.0,
+        "replicates": replicates,
+    }
+    floor = {"value": 1.5, "n": 3.0}
+    entries["fvd_random"] = distance | shared | {"higher_is_better": False, "dimensions": 400, "floor": floor}
+    entries["fvd_random"]["metric"] = metric | {"name": "fvd_random"}
+    generated = list(range(1, 8))
+    record = {
+        "schema": 1,
+        "task": folder.split("/")[0],
+        "variant": variant,
+        "described": {"system": variant},
+        "protocol": "davis-7/v1",
+        "frames": {"clip": 9, "given": [0, 8], "generated": generated, "middle": 4, "size": [256, 256]},
+        "dataset": {
+            "name": "davis",
+            "pixels_sha256": "0" * 64,
+            "clips": len(clips),
+            "sources": len({row["source"] for row in rows}),
+            "limit": None,
+        },
+        "seed": 0,
+        "predictions_sha256": sha256_of(part for row in rows for part in (row["clip"], row["prediction"])),
+        "metrics": entries,
+        "environment": {"commit": "0123456789ab"},
+        **more,
+    }
+    place = results / folder / variant
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "record.json").write_text(json.dumps(record))
+    (place / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+SCORES = {
+    "blend": [18.0, 19.0, 22.0, 23.0, 15.0, 16.0, 17.0, 18.0],
+    "flow": [18.4, 19.1, 22.3, 23.2, 15.1, 16.6, 17.3, 18.1],
+    "mardini": [18.1, 19.4, 22.2, 22.9, 15.6, 16.3, 17.6, 18.3],
+}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Three systems on eight clips."""
+    for variant, scores in SCORES.items():
+        write_system(tmp_path / "results", variant, scores)
+    return tmp_path / "results"
+
+
+def cells(table: Table, column: str, block: int = 0) -> Mapping[str, Cell]:
+    """Row label -> cell of a column."""
+    found = table.blocks[block]
+    place = [c.name for c in found.columns].index(column)
+    return {row.labels[0]: row.cells[place] for row in found.rows}
+
+
+def test_differences_are_those_that_the_toolkit_prints(results: Path) -> None:
+    (group,) = read_groups([results])
+    records = list(group.records.values())
+    names = ["psnr_mid", "fvd_random"]
+    rows = {variant: {row["clip"]: row for row in group.rows(variant)} for variant in group.records}
+    theirs = comparison.compare(records, names, rows, dict.fromkeys(names, "flow"))
+    for name in names:
+        for variant in ("blend", "mardini"):
+            assert paired.difference(group, name, variant, "flow") == tuple(theirs[name][variant])
+
+
+def test_what_cannot_be_told_from_the_best_is_marked(results: Path) -> None:
+    (group,) = read_groups([results])
+    found = cells(of_group(group), "psnr")
+    assert found["mardini"].value == max(cell.value for cell in found.values() if cell.value is not None)
+    assert found["flow"].tied and not found["blend"].tied and not found["mardini"].tied
+    table = of_group(group)
+    less = next(n for n, block in enumerate(table.blocks) if block.title.startswith("mardini less"))
+    gain = np.mean(SCORES["mardini"]) - np.mean(SCORES["flow"])
+    assert cells(table, "psnr ↑ mid", less)["flow"].text(2) == f"{gain:+.2f}"
+    assert any("fvd† 1.50" in note for note in table.notes)
+
+
+def test_a_column_that_one_system_lacks_stays_with_a_gap(results: Path) -> None:
+    path = results / "interpolation/davis-7-v1-00000000/mardini/record.json"
+    record = json.loads(path.read_text())
+    del record["metrics"]["fvd_random"]
+    path.write_text(json.dumps(record))
+    (group,) = read_groups([results])
+    found = cells(of_group(group), "fvd†", 1)
+    assert found["mardini"] == MISSING and found["flow"].value is not None
+    (four,) = (
+        block for block in paper_tables([results])[2].blocks if block.title.startswith("Ours: DAVIS-7")
+    )
+    assert four.missing == 3 * 3 + 1  # no SSIM, LPIPS and FID of three systems, no FVD of one
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"protocol": "davis-7/v2"}, "different protocols or clips"),
+        ({"dataset": {"name": "davis", "pixels_sha256": "1" * 64}}, "different protocols or clips"),
+        ({"metrics.psnr_mid.metric.version": "2"}, "psnr_mid of"),
+        ({"metrics.psnr_mid.n": 7}, "psnr_mid of"),
+    ],
+)
+def test_records_that_do_not_belong_together_are_refused(
+    results: Path, change: Mapping[str, Any], message: str
+) -> None:
+    path = results / "interpolation/davis-7-v1-00000000/mardini/record.json"
+    record = json.loads(path.read_text())
+    for name, value in change.items():
+        *way, last = name.split(".")
+        part = record
+        for step in way:
+            part = part[step]
+        part[last] = value
+    path.write_text(json.dumps(record))
+    with pytest.raises(ReportError, match=message):
+        read_groups([results])
+
+
+def test_rows_that_are_not_the_records_are_refused(results: Path) -> None:
+    path = results / "interpolation/davis-7-v1-00000000/flow/clips.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    (group,) = read_groups([results])
+    with pytest.raises(ReportError, match=r"is not what record\.json beside it was made from"):
+        group.rows("flow")
+
+
+def test_fresh_records_stand_in_the_place_of_old_ones(results: Path, tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh"
+    write_system(fresh, "mardini", [score + 2 for score in SCORES["mardini"]])
+    (group,) = read_groups([results, fresh])
+    assert list(group.records) == ["blend", "flow", "mardini"]
+    assert group.folders["mardini"].is_relative_to(fresh) and group.folders["flow"].is_relative_to(results)
+    assert paired.difference(group, "psnr_mid", "mardini", "flow").value > 1  # type: ignore[union-attr]
+
+
+def test_failures_of_a_benchmark_say_so_in_a_word() -> None:
+    cell = {"model": "S", "attention": "T", "resolution": "symmetric", "frames": 9, "size": 512}
+    record = {"machine": "m", "path": "efficiency/m/x.json", "cell": cell, "values": {}, "status": "failed"}
+    for kind, word in (("OutOfMemory", "OOM"), ("Died", "failed")):
+        table = table_3([{**record, "error": {"kind": kind, "sentence": "it ended"}}])
+        assert table.blocks[-1].rows[0].cells[0].word == word
+
+
+def test_scores_of_vbench_are_read(tmp_path: Path) -> None:
+    """As ``python -m eval.vbench read --output`` writes them."""
+    from eval.vbench_scores import DIMENSIONS
+    from eval.vbench_scores import table_5 as scores_of
+
+    made = scores_of({name: 0.9 for name in DIMENSIONS if name != "motion_smoothness"})
+    columns = {name: {"value": score.value, "missing": list(score.missing)} for name, score in made.items()}
+    path = tmp_path / "vbench" / "mardini" / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"variant": "mardini", "resolution": "512x512", "columns": columns}))
+    (_, ours) = paper_tables([tmp_path])[3].blocks
+    (row,) = ours.rows
+    assert row.labels == ("mardini", "512×512", "no")
+    values = dict(zip([column.name for column in ours.columns], row.cells, strict=True))
+    assert values["I2V-Subj"].value == pytest.approx(90) and values["VBench Avg."] == MISSING
+    assert values["I2V-Subj"].origin == ("vbench/mardini/record.json#i2v_subject",)
+
+
 def test_our_rows_are_those_of_the_records_and_never_in_a_reported_block() -> None:
-    tables = {table.name: table for table in all_tables(RESULTS)}
+    tables = {table.name: table for table in [*paper_tables([RESULTS]), *own_tables([RESULTS])]}
     record = json.loads((RESULTS / "interpolation/synthetic-7-v1/flow/record.json").read_text())
     table = tables["interpolation-synthetic-7-v1"]
-    shown = {
-        column.name: row.cells[number].value
-        for block in table.blocks
-        for row in block.rows
-        if row.labels == ("flow",)
-        for number, column in enumerate(block.columns)
-    }
-    assert shown["psnr_clip"] == record["metrics"]["psnr_clip"]["value"]
+    name = "interpolation/synthetic-7-v1/flow/record.json#psnr_clip"
+    (cell,) = (c for b in table.blocks[:4] for r in b.rows for c in r.cells if c.origin == (name,))
+    assert cell.value == record["metrics"]["psnr_clip"]["value"]
     for table in tables.values():
         for block in table.blocks:
             assert block.reported == ("arXiv" in block.source) == block.title.startswith("As reported")
+            assert block.reported or block.command.startswith(("python -m ", "tox "))
+            found = [cell for row in block.rows for cell in row.cells]
+            assert all(bool(cell.origin) != (block.reported or cell.missing) for cell in found)
+
+
+# -- LaTeX --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    out, told = tmp_path_factory.mktemp("report"), []
-    build(RESULTS, out, told.append)
-    return out, told
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tables")
+    write_tables([*paper_tables([RESULTS]), *own_tables([RESULTS]), TABLE], folder)
+    return folder
 
 
-def test_a_report_is_the_same_to_the_last_byte_when_built_again(
-    report: tuple[Path, list[str]], tmp_path: Path
-) -> None:
-    out, _ = report
-    build(RESULTS, tmp_path, lambda sentence: None)
-    files = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
-    assert files == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
-    for name in files:
-        assert (out / name).read_bytes() == (tmp_path / name).read_bytes(), name
+def test_every_line_of_a_latex_table_has_the_cells_of_its_columns(written: Path) -> None:
+    files = [path for path in written.glob("*.tex") if path.name != "all.tex"]
+    assert len(files) >= 7
+    for path in files:
+        text = path.read_text()
+        assert text.isascii() and text.count("{") - text.count("\\{") == text.count("}") - text.count("\\}")
+        for begin in re.findall(r"\\begin\{(.*?)\}", text):
+            assert text.count(f"\\begin{{{begin}}}") == text.count(f"\\end{{{begin}}}")
+        blocks = re.findall(r"\\begin\{tabular\}\{@\{\}(l+r*)@\{\}\}(.*?)\\end\{tabular\}", text, re.DOTALL)
+        assert blocks
+        for columns, body in blocks:
+            lines = re.findall(r"^(.*?) \\\\$", body, re.MULTILINE)
+            assert lines and all(len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1 for line in lines)
+        assert f"\\input{{{path.stem}}}" in (written / "all.tex").read_text()
+
+
+def long_table() -> Table:
+    """More rows and blocks than a page holds, and many wide columns."""
+    columns = tuple(Column(f"metric_{n}", "lower", 4) for n in range(7))
+    cells = tuple(Cell(0.1234 + n, 0.1, 0.2) for n in range(7))
+    rows = tuple(Row((f"system-{n}",), cells) for n in range(75))
+    return Table(
+        "long", "Long", (Block("A", False, ("system",), columns, rows), BLOCK, BLOCK, BLOCK), ("Note.",)
+    )
+
+
+def test_a_long_table_is_set_in_several_floats() -> None:
+    text = latex(long_table())
+    assert text.count("\\begin{table*}") == text.count("\\end{table*}") >= 3
+    assert (
+        text.count("\\label{tab:long}") == 1 and text.count("(continued)") == text.count("addtocounter") >= 2
+    )
+    assert [text.count(f"system-{n} &") for n in range(75)] == [1] * 75 and text.count("Note.") == 1
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles_and_every_table_fits_its_page(written: Path) -> None:
+    (written / "long.tex").write_text(latex(long_table()))
+    names = [path.stem for path in written.glob("*.tex") if path.stem != "all"]
+    (written / "all.tex").write_text(document([Table(name, "", ()) for name in sorted(names)]))
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "all.tex"]
+    done = subprocess.run(command, cwd=written, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout and "too large for page" not in done.stdout
+    assert set(PREAMBLE) <= set((written / "all.tex").read_text().splitlines())
+
+
+# -- the command --------------------------------------------------------------------------------------------------
+
+
+def test_the_committed_report_is_that_of_the_committed_records() -> None:
+    """If not: ``python -m reports``."""
+    assert differing([RESULTS], OUT) == []
 
 
 def test_check_finds_a_changed_number_and_a_missing_file(
-    report: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, _ = report
-    assert main(["--check", "--out", str(out)]) == 0
-    table = out / "tables" / "table-4.csv"
-    before = table.read_bytes()
-    table.write_bytes(before.replace(b"0.5314", b"0.5315"))
-    (out / "tables" / "table-5.md").rename(out / "tables" / "kept")
-    assert main(["--check", "--out", str(out)]) == 1
+    out = tmp_path / "out"
+    words = ["--results", str(results), "--out", str(out)]
+    (out / "tables").mkdir(parents=True)
+    (out / "tables" / "of-no-record.md").write_text("old")
+    assert main(words) == 0
+    assert main([*words, "--check"]) == 0
+    assert not (out / "tables" / "of-no-record.md").exists()
+    capsys.readouterr()
+    table, page = out / "tables" / "table-4.csv", out / "report.html"
+    table.write_bytes(table.read_bytes().replace(b"0.5314", b"0.5315"))
+    page.write_text(page.read_text().replace('"text":"427.66"', '"text":"427.67"'))
+    (out / "tables" / "table-5.md").unlink()
+    (out / "figures" / "training-nano.png").unlink()
+    (out / "figures" / "of-no-record.csv").write_text("a\n1\n")
+    assert main([*words, "--check"]) == 1
     told = capsys.readouterr().out
-    assert "table-4.csv" in told and "table-5.md" in told and "table-3" not in told
-    (out / "tables" / "kept").rename(out / "tables" / "table-5.md")
-    table.write_bytes(before)
+    for name in ("table-4.csv", "report.html", "table-5.md", "training-nano.png", "of-no-record.csv"):
+        assert told.count(name) == 1
+    assert len(told.splitlines()) == 5
 
 
 def test_mistakes_are_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,3 +411,8 @@ def test_mistakes_are_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (bad / "record.json").write_text("{")
     assert main(["--results", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "record.json cannot be read" in capsys.readouterr().err
+    (tmp_path / "a-file").write_text("")
+    (tmp_path / "empty").mkdir()
+    assert main(["--results", str(tmp_path / "empty"), "--out", str(tmp_path / "a-file")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: cannot write") and error.count("\n") == 1

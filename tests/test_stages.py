@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from mardini.config import preset
+from mardini.config import preset, register
 from mardini.errors import UserError
 from mardini.masks import MaskedFrames, mask_from_given
 from mardini.model import MarDini
@@ -41,6 +43,16 @@ def test_every_row_of_the_manual_is_there() -> None:
         if s.name != "codec"
     ]
     assert rows == MANUAL
+
+
+def test_a_configuration_of_ones_own_becomes_a_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mardini.config.PRESETS", {"tiny": preset("tiny")})
+    own = replace(preset("tiny"), name="own", frames=9)
+    register(own)
+    register(own)  # the same again
+    assert preset("own") == own
+    with pytest.raises(UserError, match="there is another preset named 'tiny': give yours a name of its own"):
+        register(replace(own, name="tiny"))
 
 
 def test_attention_turns_temporal_once_and_stays_so() -> None:

@@ -72,4 +72,4 @@ def test_sources_are_dealt_evenly_to_at_most_twenty_groups():
 @pytest.mark.parametrize("sources", [["a"] * 5, ["a", "b"], ["a", "a", "a", "b"]])
 def test_too_few_sources_give_a_value_without_an_interval(sources):
     found = jackknife(lambda kept: 3.0, sources)
-    assert found == (3.0, None, None, None, len(sources))
+    assert found == (3.0, None, None, None, len(sources), ())

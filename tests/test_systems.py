@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.datasets.base import Clip, Dataset
+from eval.protocols import protocol_for
 from eval.systems import SYSTEMS, build_systems, default_systems
 from eval.systems.base import Task, clip_seed, fill_gaps, keep_given, neighbours
 from eval.systems.baselines import Blend, Flow, Minterpolate, Repeat, cross_fade, minterpolate
 from eval.systems.flow import fill_holes, flow_frames, motion_at, visibility
+from eval.systems.rivals import RIVALS
 from mardini.errors import UserError
 
 BASELINES = [Repeat, Blend, Flow, Minterpolate]
@@ -188,21 +190,28 @@ def test_fill_gaps_asks_for_what_is_missing_only() -> None:
     assert calls == [1, 3]
 
 
+FOLDER = protocol_for("interpolation", "folder")
+
+
 def dataset(*methods: str) -> Dataset:
     clip = translating(48)
     outputs = {method: lambda: clip[1:8] for method in methods}
-    return Dataset("fake", "folder-7/v1", [Clip("a", "a", lambda: clip, outputs)], "fingerprint")
+    return Dataset("folder", [Clip("a", "a", lambda: clip, outputs)], "fingerprint")
 
 
 def test_names_are_checked_against_the_systems_and_the_datasets_methods() -> None:
     data = dataset("amt")
-    assert default_systems(data) == ["amt", *SYSTEMS]
-    assert [s.name for s in build_systems(["amt", "flow"], data)] == ["amt", "flow"]
+    own = ["repeat", "blend", "flow", "minterpolate", "mardini"]
+    assert default_systems(data, FOLDER) == ["amt", *own]
+    assert set(SYSTEMS) - set(own) == set(RIVALS)
+    assert default_systems(data, protocol_for("i2v", "folder")) == ["repeat", "mardini"]
+    assert default_systems(data, protocol_for("interpolation", "folder", given=(0, 4, 8))) == own
+    assert [s.name for s in build_systems(["amt", "flow"], data, FOLDER)] == ["amt", "flow"]
     with pytest.raises(UserError, match=r"unknown system 'flwo': did you mean 'flow'\?.*amt"):
-        build_systems(["flwo"], data)
+        build_systems(["flwo"], data, FOLDER)
     with pytest.raises(UserError, match="unknown system 'amt'"):
-        build_systems(["amt"], dataset())
+        build_systems(["amt"], dataset(), FOLDER)
     with pytest.raises(UserError, match="'flow' is asked for twice"):
-        build_systems(["flow", "flow"], data)
+        build_systems(["flow", "flow"], data, FOLDER)
     with pytest.raises(UserError, match="no system to score"):
-        build_systems([], data)
+        build_systems([], data, FOLDER)

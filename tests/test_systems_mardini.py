@@ -19,17 +19,29 @@ class Fake:
     """Answers like the pipeline: the seed's low byte in all missing frames."""
 
     loaded: ClassVar[list[object]] = []
+    schedulers: ClassVar[list[str]] = []
 
     @classmethod
     def from_pretrained(cls, folder: Path | None, device: str) -> Fake:
         cls.loaded.append((folder, device))
         return cls()
 
-    def fill(self, frames: np.ndarray, given: list[int], *, seed: int, steps: int) -> np.ndarray:
+    def fill(
+        self,
+        frames: np.ndarray,
+        given: list[int],
+        *,
+        seed: int,
+        steps: int,
+        guidance: float | None,
+        scheduler: str,
+    ) -> np.ndarray:
         assert given == sorted(given)
+        self.schedulers.append(scheduler)
         made = np.full_like(frames, seed % 256)
         made[given] = frames[given]
         made[:, 0, 0, 0] = steps
+        made[:, 0, 0, 1] = int(10 * (guidance or 0))
         return made
 
 
@@ -54,7 +66,8 @@ def test_each_clip_has_its_own_seed_and_the_network_is_loaded_once(checkpoint: P
     clips = system.predict(tasks)
     assert Fake.loaded == [(checkpoint, "cpu")]
     assert [int(clip[4, 1, 1, 1]) for clip in clips] == [3, 5]
-    assert clips[0][4, 0, 0, 0] == 4
+    assert clips[0][4, 0, 0, :2].tolist() == [4, 0]
+    assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0, :2].tolist() == [25, 25]
     np.testing.assert_array_equal(system.predict(tasks[1:])[0], clips[1])
 
 
@@ -63,13 +76,28 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     assert system.variant == f"mardini-my_model-{hash_of(checkpoint)[:8]}"
     assert Mardini(checkpoint, steps=8).variant == system.variant + "-steps8"
     described = system.describe()
-    assert described["steps"] == 25
+    assert described["steps"] == 25 and "guidance" not in described
+    assert Mardini(checkpoint, task="expansion").describe()["guidance"] == 2.5
     (checkpoint / "model.safetensors").write_bytes(b"others")
     other = Mardini(checkpoint)
     assert other.variant != system.variant
     assert other.describe()["weights_sha256"] != described["weights_sha256"]
     (checkpoint / "notes.txt").write_text("not part of the model")
     assert Mardini(checkpoint).describe() == other.describe()
+
+
+def test_sampler_and_guidance_reach_the_model_and_tell_results_apart(checkpoint: Path) -> None:
+    usual, other = Mardini(checkpoint), Mardini(checkpoint, scheduler="UniPCMultistepScheduler", guidance=2)
+    first = np.zeros((8, 8, 3), np.uint8)
+    (clip,) = other.predict([Task("a", {0: first}, 9, 1)])
+    assert Fake.schedulers[-1] == "UniPCMultistepScheduler" and clip[4, 0, 0, 1] == 20
+    assert other.variant == usual.variant + "-UniPCMultistepScheduler-guidance2"
+    assert other.describe() == {
+        **usual.describe(),
+        "guidance": 2,
+        "scheduler": "UniPCMultistepScheduler",
+    }
+    assert Mardini(checkpoint, task="i2v", guidance=0).describe()["guidance"] == 0
 
 
 def test_missing_checkpoint_and_bad_steps_are_refused(checkpoint: Path) -> None:

@@ -68,7 +68,7 @@ def test_missing_clips_are_listed(folder: Path) -> None:
 
 
 def test_surplus_is_refused_but_for_a_limit(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"1 entries .* belong to no clip .*dog/00009\.npz"):
+    with pytest.raises(UserError, match=r"1 entries belong to no clip .*dog/00009\.npz"):
         Predictions("mine", folder, IDS[:2])
     limited = Predictions("mine", folder, IDS[:2], limited=True)
     assert "1 entries beyond the limit" in limited.notices[0]
@@ -98,8 +98,16 @@ def test_wrong_size_is_refused_before_scoring(folder: Path) -> None:
 def test_truncated_image_is_named(folder: Path) -> None:
     file = folder / "cat" / "00000" / "002.png"
     file.write_bytes(file.read_bytes()[:10])
-    with pytest.raises(UserError, match=r"cannot read an image of .*cat"):
+    with pytest.raises(UserError, match=r"1 of 3 clips cannot be read \(cat/00000 .*002\.png"):
         check(Predictions("mine", folder, IDS))
+
+
+def test_hidden_files_beside_the_frames_are_no_frames(folder: Path) -> None:
+    """Such as those that a Mac leaves: the check counts the frames that are read, and no others."""
+    (folder / "cat" / "00000" / "._000.png").write_bytes(b"resource fork")
+    predictions = Predictions("mine", folder, IDS)
+    check(predictions)
+    assert predictions.describe()
 
 
 def test_videos_are_taken_with_a_notice(folder: Path) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from eval.table import notes, tables
+import pytest
+
+from eval.comparison import Difference
+from eval.table import differences, notes, tables
+from mardini.errors import UserError
 
 
 def entry(value: float | None, higher: bool, decimals: int = 2, n: int = 4, **more: Any) -> dict[str, Any]:
@@ -16,12 +20,14 @@ def entry(value: float | None, higher: bool, decimals: int = 2, n: int = 4, **mo
         "n": n,
         "higher_is_better": higher,
         "decimals": decimals,
+        "metric": {"version": "1"},
     }
     return base | more
 
 
 def record(variant: str, **entries: dict[str, Any]) -> dict[str, Any]:
-    return {"variant": variant, "dataset": {"clips": 4, "sources": 2}, "metrics": entries}
+    data = {"name": "davis", "clips": 4, "sources": 2, "pixels_sha256": "0123456789abcdef"}
+    return {"variant": variant, "protocol": "davis-7/v1", "dataset": data, "metrics": entries}
 
 
 def two(fid_a: float | None = 9.0, fid_b: float | None = 7.0) -> list[dict[str, Any]]:
@@ -86,4 +92,48 @@ def test_notes_warn_of_random_features_and_few_samples() -> None:
     assert "fid_random: 28 samples of 2048 features: rank deficient" in text
     metrics = {"fid_all": entry(1.0, False, n=2500, dimensions=2048)}
     text = "\n".join(notes([record("blend", **metrics)], list(metrics)))
-    assert "random" not in text and "deficient" not in text
+    assert "random" not in text and "deficient" not in text and "floor" not in text
+    metrics["fid_all"]["floor"] = {"value": 0.5, "n": 1250}
+    assert "fid 0.50." in "\n".join(notes([record("blend", **metrics)], list(metrics)))
+
+
+def test_what_cannot_be_told_from_the_best_is_marked() -> None:
+    tied = {"psnr_mid": {"blend": Difference(-1.004, -2.1, 0.1, 0.06)}, "fid_all": {}}
+    text = tables(two(), ["psnr_mid", "fid_all"], to_best=tied)
+    assert "21.00* " in text and "20.00≈ " in text and "9.00≈" not in text
+    clear = {"psnr_mid": {"blend": Difference(-1.004, -2.1, -0.1, 0.04)}}
+    assert "≈" not in tables(two(), ["psnr_mid", "fid_all"], to_best=clear)
+
+
+def test_differences_are_told_with_interval_and_p() -> None:
+    found = {
+        "psnr_mid": {"flow": Difference(1.004, 0.5, 1.5, 0.0004)},
+        "fid_all": {"flow": Difference(-2.0, None, None, None)},
+    }
+    text = differences(two(), ["psnr_mid", "fid_all"], found, "blend")
+    assert "Difference to blend" in text and "psnr (mid)" in text
+    assert "+1.00 [0.5, 1.5] p < 0.001" in text and "-2.00\n" in text + "\n" and "blend  " not in text
+
+
+def changed(**changes: Any) -> list[dict[str, Any]]:
+    first, second = two()
+    return [first, second | changes]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"protocol": "davis-7/v2"}, "different protocols"),
+        ({"dataset": {"name": "davis", "clips": 5, "pixels_sha256": "0"}}, "different clips"),
+        ({"dataset": {"name": "davis", "clips": 4, "pixels_sha256": "0"}}, "different clips"),
+        ({"metrics": {"psnr_mid": entry(1, True)}}, "flow has no fid_all"),
+        ({"metrics": two()[1]["metrics"] | {"fid_all": entry(1, False, n=4)}}, "number of samples"),
+        (
+            {"metrics": two()[1]["metrics"] | {"psnr_mid": entry(1, True, metric={"version": "2"})}},
+            "differ in version",
+        ),
+    ],
+)
+def test_numbers_that_do_not_belong_together_share_no_table(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        tables(changed(**changes), ["psnr_mid", "fid_all"])

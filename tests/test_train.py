@@ -186,6 +186,16 @@ def test_parts_checkpointing_and_strips(trained: Path, tmp_path: Path) -> None:
     assert np.abs(above.astype(int) - below)[:, 48:-48].mean() > 1
 
 
+def test_checkpoints_on_the_way_are_kept_and_change_nothing(trained: Path, tmp_path: Path) -> None:
+    with_stages(trained, tmp_path, "codec")
+    assert train(tmp_path, "initial-planner", "--keep-every", "3") == 0
+    assert weights(tmp_path, "initial-planner") == weights(trained, "initial-planner")
+    kept = tmp_path / "tiny" / "initial-planner" / "kept"
+    assert sorted(path.name for path in kept.iterdir()) == ["step-000003", "step-000006"]
+    half, last = ((kept / name / checkpoint.WEIGHTS).read_bytes() for name in ("step-000003", "step-000006"))
+    assert half != last == weights(trained, "initial-planner")
+
+
 def test_bfloat16_trains_close_to_float32(trained: Path, tmp_path: Path) -> None:
     out = with_stages(trained, tmp_path / "runs", "codec")
     assert train(out, "initial-planner", "--precision", "bf16") == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,10 @@ from PIL import Image
 from mardini.errors import UserError
 from mardini.synthetic import make_clip
 from mardini.video import (
+    VideoInfo,
     image_files,
+    image_size,
+    probe_video,
     read_clip,
     read_frames,
     read_image,
@@ -210,6 +215,60 @@ def test_an_image_is_turned_upright(tmp_path: Path, clip: np.ndarray) -> None:
     exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to view
     Image.fromarray(clip[0]).save(tmp_path / "a.png", exif=exif)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.rot90(clip[0], -1))
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_the_size_of_an_image_is_known_from_its_header(
+    tmp_path: Path, clip: np.ndarray, suffix: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(clip[0]).save(path, exif=exif)
+    assert image_size(path) == read_image(path).shape[:2]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])  # the pixels are not looked at
+    assert image_size(path) == ((48, 64) if orientation < 5 else (64, 48))
+    path.write_bytes(b"no image")
+    assert image_size(path) is None
+
+
+def test_a_16_bit_rgb_image_is_refused(tmp_path: Path) -> None:
+    """Pillow would cut its values to 8 bits in silence."""
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((4, 4, 3), 40000, np.uint16))
+    with pytest.raises(UserError, match=r"deep\.png is an image of mode RGB, 16 bits a channel"):
+        read_image(tmp_path / "deep.png")
+
+
+def test_a_video_says_what_it_is_without_being_decoded(tmp_path: Path, clip: np.ndarray) -> None:
+    write_video(tmp_path / "a.mp4", clip, 12.5)
+    assert probe_video(tmp_path / "a.mp4") == VideoInfo(5, 12.5, 48, 64, "h264", "yuv420p")
+    (tmp_path / "a.mp4").write_bytes(b"")
+    with pytest.raises(UserError, match=r"cannot read video .*a\.mp4 \(it is empty\)"):
+        probe_video(tmp_path / "a.mp4")
+
+
+def test_a_video_is_stretched_as_ffmpeg_does(tmp_path: Path, clip: np.ndarray) -> None:
+    """By the scale filter, run here by itself in one graph with the conversion to RGB, in the video's format."""
+    from av.filter import Graph
+
+    write_video(tmp_path / "a.mp4", clip, 24)
+    stretched = read_video(tmp_path / "a.mp4", size=(40, 100))
+    assert stretched.shape == (5, 40, 100, 3)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        for frame, ours in zip(container.decode(stream), stretched, strict=True):
+            graph = Graph()
+            nodes = [
+                graph.add_buffer(template=stream),
+                graph.add("scale", "100x40"),
+                graph.add("format", "yuv420p"),
+            ]
+            graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+            graph.push(frame)
+            np.testing.assert_array_equal(ours, graph.pull().to_ndarray(format="rgb24"))
+    plain = resize(read_video(tmp_path / "a.mp4"), (40, 100))
+    assert psnr(stretched, plain) > 30
 
 
 def test_arrays_come_back(tmp_path: Path, clip: np.ndarray) -> None:

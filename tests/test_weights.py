@@ -14,6 +14,13 @@ from mardini.errors import UserError
 
 CONTENT = b"not really a network"
 
+# Files of which the publisher gives no SHA-256, and what is known instead. Nothing may join them without a reason.
+LESS_THAN_A_HASH = {
+    "dino_vitb16": "MD5 552daf80332dbde16bba2a52c6508b77",
+    "raft_large": "begins with 22a6c225",
+    "laion_aesthetic": "not published",
+}
+
 
 @pytest.fixture(autouse=True)
 def small_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -35,14 +42,20 @@ def put(folder: Path, name: str, content: bytes = CONTENT) -> Path:
 
 def test_the_table_is_well_formed():
     from eval.metrics import METRICS
+    from eval.systems.rivals import RIVALS
 
     assert len({weight.file for weight in WEIGHTS.values()}) == len(WEIGHTS)
     for name, weight in WEIGHTS.items():
         assert weight.name == name
-        assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256)
+        if name in LESS_THAN_A_HASH:
+            assert weight.pin == LESS_THAN_A_HASH[name]
+        else:
+            assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256) and weight.pin == weight.sha256
         assert weight.urls
         assert all(url.startswith("https://") for url in weight.urls)
-        assert [METRICS[metric].weight for metric in weight.metrics] == [name] * len(weight.metrics)
+        assert {m for m, entry in METRICS.items() if name in entry.weights} == set(weight.metrics)
+        assert [RIVALS[system].source for system in weight.systems] == [name] * len(weight.systems)
+        assert weight.metrics or weight.systems
         # a name that carries the first digits of its hash, as torch hub's do, must carry the right ones
         if name not in ("inception", "i3d") and (digits := re.search(r"-([0-9a-f]{8})\.pth$", weight.file)):
             assert weight.sha256.startswith(digits[1])
@@ -133,3 +146,58 @@ def test_unknown_names_get_a_suggestion():
     with pytest.raises(UserError, match="did you mean 'inception'"):
         find_weights("inceptoin")
     assert isinstance(WEIGHTS["vgg16"], Weight)
+
+
+def pinned(monkeypatch: pytest.MonkeyPatch, **pins: str) -> None:
+    """The weight ``raft_large`` checked by something else."""
+    changed = dataclasses.replace(WEIGHTS["raft_large"], **({"sha256": ""} | pins))
+    monkeypatch.setitem(WEIGHTS, "raft_large", changed)
+
+
+@pytest.mark.parametrize(
+    ("pins", "fits"),
+    [
+        ({"sha256": hashlib.sha256(CONTENT).hexdigest()[:8]}, True),
+        ({"sha256": "00000000"}, False),
+        ({"md5": hashlib.md5(CONTENT).hexdigest()}, True),
+        ({"md5": "0" * 32}, False),
+        ({}, True),
+    ],
+)
+def test_files_with_less_than_a_hash(tmp_path, monkeypatch, pins, fits):
+    """The first digits, or the MD5, decide; records get the SHA-256 of the file that was used."""
+    pinned(monkeypatch, **pins)
+    path = put(tmp_path, "raft_large")
+    if fits:
+        assert find_weights("raft_large", tmp_path) == path
+        assert weights.sha256_of_used("raft_large") == hashlib.sha256(CONTENT).hexdigest()
+    else:
+        with pytest.raises(UserError, match=r"raft_large_C_T_V1-22a6c225\.pth has"):
+            find_weights("raft_large", tmp_path)
+
+
+def test_a_file_without_any_hash_is_not_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv("MARDINI_OFFLINE", "")
+    monkeypatch.setattr(weights, "download", lambda *a, **k: pytest.fail("fetched"))
+    pinned(monkeypatch)
+    found = availability(["raft_large"], tmp_path)["raft_large"]
+    assert "not fetched, as no hash of it is published" in found.sentence and str(tmp_path) in found.sentence
+    with pytest.raises(UserError, match="no hash of it is published"):
+        fetch("raft_large", tmp_path)
+
+
+def test_a_file_is_fetched_by_what_is_known_of_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("MARDINI_OFFLINE", "")
+    digits, md5 = hashlib.sha256(CONTENT).hexdigest()[:8], hashlib.md5(CONTENT).hexdigest()
+    asked = []
+
+    def download(urls, path, sha256, md5, progress):
+        asked.append((sha256, md5))
+        return put(path.parent, "raft_large")
+
+    monkeypatch.setattr(weights, "download", download)
+    pinned(monkeypatch, sha256=digits)
+    assert fetch("raft_large", tmp_path / "a").is_file()
+    pinned(monkeypatch, md5=md5)
+    assert fetch("raft_large", tmp_path / "b").is_file()
+    assert asked == [(digits, None), (None, md5)]

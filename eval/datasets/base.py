@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,12 @@ class Clip:
     Attributes:
         id: unique within the dataset and stable across machines, e.g. ``dog/00009``. May hold ``/``.
         source: the video it was cut from; clips of one source are resampled together in intervals.
-        load: returns the frames, ``uint8`` RGB of shape (T, H, W, 3). Raises ``UserError`` naming the file
-            that cannot be read.
+        load: returns the frames, ``uint8`` RGB of shape (T, H, W, 3), from a dataset of single images (1, H, W, 3).
+            Raises ``UserError`` naming the file that cannot be read.
         outputs: for datasets that come with other methods' results: method name -> loader of that
             method's *target* frames (those not given), ``uint8`` (N, H, W, 3).
         tags: what is known of its content ("rotation", "occlusion"), to break scores down by; may be empty.
+        size: (height, width) of its frames, where it is known without decoding any.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Clip:
     load: Callable[[], np.ndarray]
     outputs: Mapping[str, Callable[[], np.ndarray]] = field(default_factory=dict)
     tags: frozenset[str] = frozenset()
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,6 @@ class Dataset:
 
     Attributes:
         name: as on the command line.
-        protocol: name and version of how the clips are cut, e.g. ``davis-7/v1``; see ``eval/protocols.py``.
         clips: in sorted order of id.
         fingerprint: hash of what determines every frame: the bytes of the files behind it, or the
             generator's version and seed. A rerun recomputes when it differs.
@@ -44,16 +46,17 @@ class Dataset:
         fps: frames per second of the clips, as far as it is known.
         notices: plain sentences for the user ("30 of the 357 clips are here ...").
         root: where the files lie; ``None`` for generated data.
+        details: what records say of the set besides: the hash of a frozen list, the name it was asked for by.
     """
 
     name: str
-    protocol: str
     clips: Sequence[Clip]
     fingerprint: str
     expected: int | None = None
     fps: float = 24.0
     notices: Sequence[str] = ()
     root: Path | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def methods(self) -> list[str]:

@@ -9,23 +9,21 @@ from typing import TypeVar
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
 
-FRAMES = 9  # frames of a clip in VIDIM-Bench: two given, seven asked for
-
 Item = TypeVar("Item")
 
 
-def starts(frames: int) -> range:
-    """First frames of the non-overlapping, stride-1 clips of a video of ``frames`` frames.
+def starts(frames: int, length: int) -> range:
+    """First frames of the non-overlapping, stride-1 clips of ``length`` frames of a video of ``frames`` frames.
 
     The remainder is dropped, as VIDIM-Bench's DAVIS-7 script does.
     """
-    return range(0, frames - FRAMES + 1, FRAMES)
+    return range(0, frames - length + 1, length)
 
 
-def too_short(name: str, frames: int) -> UserError:
+def too_short(name: str, frames: int, length: int) -> UserError:
     """Error for a video that yields no clip at all."""
     return UserError(
-        f"{name} has {frames} frame{'s' if frames != 1 else ''}, fewer than the {FRAMES} of one clip: "
+        f"{name} has {frames} frame{'s' if frames != 1 else ''}, fewer than the {length} of one clip: "
         "remove it, or give the whole video"
     )
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from eval.datasets.base import Clip, Dataset
-from eval.datasets.chunks import FRAMES, content_hash, folder_of, limited, spread, starts, too_short, visible
+from eval.datasets.chunks import content_hash, folder_of, limited, spread, starts, too_short, visible
 from mardini.errors import UserError
 from mardini.video import read_image
 
@@ -42,21 +42,24 @@ VAL = {
 SEQUENCES = dict(sorted((TRAIN | VAL).items()))
 
 
-def load(root: Path | None, *, limit: int | None = None, cache: Path | None = None) -> Dataset:
+def load(
+    root: Path | None = None, *, limit: int | None = None, frames: int = 9, cache: Path | None = None
+) -> Dataset:
     """The clips of DAVIS-7 below ``root``, or of the copy in the cache, downloaded when there is none.
 
     Nothing is decoded here: files are listed and the used ones hashed. ``clip.load()`` gives ``uint8``
-    (9, 256, 256, 3). Ids are ``<sequence>/<first frame, five digits>``.
+    (frames, 256, 256, 3). Ids are ``<sequence>/<first frame, five digits>``.
 
     Args:
         root: folder that holds ``JPEGImages/480p``, the folder above it (``DAVIS`` or ``DAVIS-data/DAVIS``),
             or ``480p`` itself. ``None``: the cache.
         limit: keep this many clips, evenly spaced over the sorted ids.
+        frames: of a clip; 9 is DAVIS-7, other lengths are cut in the same way.
         cache: where downloaded data lies; see ``eval.datasets.davis_download.fetch``.
 
     Raises:
         UserError: nothing usable below ``root``, a sequence too short, with a gap in its numbering or with
-            more frames than DAVIS has, or all 50 sequences but not 357 clips.
+            more frames than DAVIS has, or all 50 sequences but not all of their clips (357 of 9 frames).
     """
     if root is None:
         from eval.datasets.davis_download import fetch
@@ -70,37 +73,49 @@ def load(root: Path | None, *, limit: int | None = None, cache: Path | None = No
             f"{len(others)} folder{'s' if len(others) > 1 else ''} in {folder} left out ({_few(others)}): "
             "DAVIS-7 uses the 50 sequences of DAVIS 2016"
         )
-    files = {name: list_frames(folder / name) for name in SEQUENCES if (folder / name).is_dir()}
+    files = {name: list_frames(folder / name, frames) for name in SEQUENCES if (folder / name).is_dir()}
     if not files:
         raise UserError(
             f"{folder} holds none of the 50 sequences of DAVIS 2016 (bear, blackswan, ... train): "
             "give --data-root the folder of an unpacked DAVIS 2016 or DAVIS 2017 trainval archive"
         )
     clips = [  # sorted below: by id "dog-agility/00000" comes before "dog/00000", by name after it
-        Clip(f"{name}/{start:05d}", name, functools.partial(_decode, tuple(frames[start : start + FRAMES])))
-        for name, frames in files.items()
-        for start in starts(len(frames))
+        Clip(
+            f"{name}/{start:05d}",
+            name,
+            functools.partial(_decode, tuple(images[start : start + frames])),
+            size=(SIZE, SIZE),
+        )
+        for name, images in files.items()
+        for start in starts(len(images), frames)
     ]
+    expected = sum(len(starts(total, frames)) for total in SEQUENCES.values())
     if len(files) == len(SEQUENCES):
-        check_complete({name: len(frames) for name, frames in files.items()}, len(clips))
+        check_complete({name: len(images) for name, images in files.items()}, len(clips), expected)
     else:
         notices.append(
-            f"{len(clips)} of the {CLIPS} clips of DAVIS-7 are here "
+            f"{len(clips)} of the {expected} clips of DAVIS-{frames - 2} are here "
             f"({len(files)} of {len(SEQUENCES)} sequences); numbers are not comparable with the full set"
         )
     kept = spread(sorted(clips, key=lambda clip: clip.id), limit)
     used = [
-        file for clip in kept for file in files[clip.source][int(clip.id[-5:]) : int(clip.id[-5:]) + FRAMES]
+        file for clip in kept for file in files[clip.source][int(clip.id[-5:]) : int(clip.id[-5:]) + frames]
     ]
     return Dataset(
         name="davis",
-        protocol="davis-7/v1",
         clips=kept,
         fingerprint=content_hash(folder, used),
-        expected=CLIPS,
+        expected=expected,
         fps=FPS,
         notices=notices + limited(len(kept), len(clips)),
         root=folder,
+    )
+
+
+def clip_ids(frames: int = 9) -> list[str]:
+    """Ids of all clips, which need no data to be known, sorted."""
+    return sorted(
+        f"{name}/{start:05d}" for name, total in SEQUENCES.items() for start in starts(total, frames)
     )
 
 
@@ -116,11 +131,12 @@ def find_frames(root: Path) -> Path:
     raise UserError(f"data root {root} holds no JPEGImages/480p: give --data-root, a folder with {wanted}")
 
 
-def list_frames(folder: Path) -> list[Path]:
+def list_frames(folder: Path, least: int) -> list[Path]:
     """The frames of one sequence, ``00000.jpg`` onwards, complete and in order.
 
     Raises:
-        UserError: fewer than 9 frames, more than DAVIS has, an odd name, or a gap in the numbering.
+        UserError: fewer than ``least`` frames where DAVIS has as many, more than DAVIS has, an odd name, or a gap
+            in the numbering.
     """
     frames = [entry for entry in visible(folder) if entry.suffix == ".jpg"]
     for number, frame in enumerate(frames):
@@ -133,8 +149,8 @@ def list_frames(folder: Path) -> list[Path]:
                 f"{folder} lacks frame {number:05d}.jpg while {frame.name} is there: "
                 "a clip may not skip frames; copy the sequence again"
             )
-    if len(frames) < FRAMES:
-        raise too_short(f"sequence {folder}", len(frames))
+    if len(frames) < min(least, SEQUENCES[folder.name]):
+        raise too_short(f"sequence {folder}", len(frames), least)
     if len(frames) > SEQUENCES[folder.name]:
         raise UserError(
             f"{folder} has {len(frames)} frames where DAVIS has {SEQUENCES[folder.name]}: "
@@ -143,15 +159,15 @@ def list_frames(folder: Path) -> list[Path]:
     return frames
 
 
-def check_complete(counts: dict[str, int], clips: int) -> None:
+def check_complete(counts: dict[str, int], clips: int, expected: int) -> None:
     """Refuse a tree that has all 50 sequences but not all of their clips, such as a copy cut short."""
-    if clips != CLIPS:
+    if clips != expected:
         wrong = [
             f"{name} {counts[name]} of {total}" for name, total in SEQUENCES.items() if counts[name] != total
         ]
         raise UserError(
             f"all {len(SEQUENCES)} sequences of DAVIS 2016 are here but give {clips} clips instead of "
-            f"{CLIPS} (frames: {_few(wrong)}): copy them again, or keep only the sequences you want to use"
+            f"{expected} (frames: {_few(wrong)}): copy them again, or keep only the sequences you want to use"
         )
 
 

@@ -1,4 +1,4 @@
-"""Any folder of videos or of frame folders, cut into clips of nine as DAVIS-7 is, at the size they have."""
+"""Any folder of videos or of frame folders, cut into clips as DAVIS-7 is, at the size they have."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
-from av.error import FFmpegError
 
 from eval.datasets.base import Clip, Dataset
 from eval.datasets.chunks import (
-    FRAMES,
     content_hash,
     folder_of,
     limited,
@@ -23,7 +20,15 @@ from eval.datasets.chunks import (
     visible,
 )
 from mardini.errors import UserError
-from mardini.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, image_files, read_image, read_video
+from mardini.video import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    image_files,
+    image_size,
+    probe_video,
+    read_image,
+    read_video,
+)
 
 FPS = 24.0
 WANTED = "videos, or with one sub-folder of frames for each video"
@@ -31,23 +36,25 @@ WANTED = "videos, or with one sub-folder of frames for each video"
 
 @dataclass(frozen=True)
 class Source:
-    """One video: its name, its files, how many frames it has and how to decode some of them."""
+    """One video: name, what to call it in errors, files, frames, rate, size, and how to decode some of it."""
 
     name: str
+    described: str
     files: Sequence[Path]
     frames: int
     fps: float | None
-    cut: Callable[[int], np.ndarray]
+    size: tuple[int, int] | None
+    cut: Callable[[int, int], np.ndarray]
 
-    def files_of(self, start: int) -> Sequence[Path]:
-        """The files behind the clip that begins at frame ``start``."""
-        return self.files[start : start + FRAMES] if len(self.files) > 1 else self.files
+    def files_of(self, start: int, length: int) -> Sequence[Path]:
+        """The files behind the clip of ``length`` frames that begins at frame ``start``."""
+        return self.files[start : start + length] if len(self.files) > 1 else self.files
 
 
-def load(root: Path | None, *, limit: int | None = None) -> Dataset:
+def load(root: Path | None, *, limit: int | None = None, frames: int = 9) -> Dataset:
     """Every video and frame folder in ``root`` and one level below, or ``root`` itself as one frame folder.
 
-    Clips are non-overlapping chunks of 9 frames from frame 0, the remainder dropped; ids are
+    Clips are non-overlapping chunks of ``frames`` frames from frame 0, the remainder dropped; ids are
     ``<video>/<first frame, five digits>``. Frames keep their size; nothing is cropped. Videos are only
     counted here (without decoding); ``clip.load()`` decodes a video once for all of its clips in a row.
 
@@ -70,8 +77,12 @@ def load(root: Path | None, *, limit: int | None = None) -> Dataset:
                 f"'{source.name}': rename one of them"
             )
         by_name[source.name] = source
+        if source.frames < frames:
+            raise too_short(source.described, source.frames, frames)
     chunks = {
-        f"{source.name}/{start:05d}": (source, start) for source in sources for start in starts(source.frames)
+        f"{source.name}/{start:05d}": (source, start)
+        for source in sources
+        for start in starts(source.frames, frames)
     }
     kept = {name: chunks[name] for name in spread(sorted(chunks), limit)}
     rates = {source.fps for source in sources if source.fps}
@@ -82,13 +93,12 @@ def load(root: Path | None, *, limit: int | None = None) -> Dataset:
         )
     return Dataset(
         name="folder",
-        protocol="folder-7/v1",
         clips=[
-            Clip(name, source.name, functools.partial(source.cut, start))
+            Clip(name, source.name, functools.partial(source.cut, start, frames), size=source.size)
             for name, (source, start) in kept.items()
         ],
         fingerprint=content_hash(
-            root, (file for source, start in kept.values() for file in source.files_of(start))
+            root, (file for source, start in kept.values() for file in source.files_of(start, frames))
         ),
         fps=rates.pop() if len(rates) == 1 else FPS,
         notices=notices,
@@ -139,11 +149,9 @@ def _sort(folder: Path) -> tuple[list[Path], list[Path], list[Path], list[str]]:
 
 def _frame_folder(folder: Path, name: str) -> Source:
     images = image_files(folder)
-    if len(images) < FRAMES:
-        raise too_short(f"frame folder {folder}", len(images))
 
-    def cut(start: int) -> np.ndarray:
-        frames = [read_image(image) for image in images[start : start + FRAMES]]
+    def cut(start: int, length: int) -> np.ndarray:
+        frames = [read_image(image) for image in images[start : start + length]]
         for image, frame in zip(images[start:], frames, strict=False):
             if frame.shape != frames[0].shape:
                 raise UserError(
@@ -152,42 +160,20 @@ def _frame_folder(folder: Path, name: str) -> Source:
                 )
         return np.stack(frames)
 
-    return Source(name, images, len(images), None, cut)
+    return Source(name, f"frame folder {folder}", images, len(images), None, image_size(images[0]), cut)
 
 
 def _video(file: Path, name: str, decoded: Callable[[Path], np.ndarray]) -> Source:
-    frames, fps = probe(file)
-    if frames < FRAMES:
-        raise too_short(f"video {file}", frames)
+    info = probe_video(file)
+    frames = info.frames
 
-    def cut(start: int) -> np.ndarray:
-        clip = decoded(file)[start : start + FRAMES]
-        if len(clip) < FRAMES:
+    def cut(start: int, length: int) -> np.ndarray:
+        clip = decoded(file)[start : start + length]
+        if len(clip) < length:
             raise UserError(
                 f"{file} announces {frames} frames but cannot be decoded beyond frame {start + len(clip)}: "
                 "replace it by a whole copy, or remove it"
             )
         return clip.copy()
 
-    return Source(name, [file], frames, fps, cut)
-
-
-def probe(file: Path) -> tuple[int, float | None]:
-    """Number of frames of a video and its frames per second, read from its packets without decoding.
-
-    Raises:
-        UserError: the file is empty, no video, or damaged.
-    """
-    try:
-        with av.open(str(file)) as container:
-            if not container.streams.video:
-                raise UserError(f"{file} holds no video: replace it, or remove it")
-            stream = container.streams.video[0]
-            frames = sum(bool(packet.size) and not packet.is_discard for packet in container.demux(stream))
-            rate = stream.average_rate
-    except (FFmpegError, OSError) as error:
-        reason = "it is empty" if file.stat().st_size == 0 else f"{error.strerror or error}"
-        raise UserError(
-            f"cannot read video {file} ({reason}): replace it by a whole copy, or remove it"
-        ) from error
-    return frames, float(rate) if rate else None
+    return Source(name, f"video {file}", [file], frames, info.fps, (info.height, info.width), cut)

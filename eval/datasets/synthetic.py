@@ -6,19 +6,20 @@ import functools
 from pathlib import Path
 
 from eval.datasets.base import Clip, Dataset
-from eval.datasets.chunks import FRAMES, spread
+from eval.datasets.chunks import spread
 from mardini.errors import UserError
 from mardini.files import sha256_of
 from mardini.synthetic import VERSION, make_clip, tags
 
 CLIPS = 8
 SIZE = (128, 128)
+FPS = 24.0
 FIRST_SEED = 10_000_000  # training draws its seeds below this
 SEEDS_EACH = 100_000
 
 
-def load(root: Path | None = None, *, limit: int | None = None, seed: int = 0) -> Dataset:
-    """``limit`` clips (default 8) of ``uint8`` (9, 128, 128, 3); ids ``synth/<number, five digits>``.
+def load(root: Path | None = None, *, limit: int | None = None, seed: int = 0, frames: int = 9) -> Dataset:
+    """``limit`` clips (default 8) of ``uint8`` (frames, 128, 128, 3); ids ``synth/<number, five digits>``.
 
     Clip ``i`` is ``make_clip(10_000_000 + 100_000 * seed + i)``: sets of different ``seed`` share no clip,
     and none is ever seen in training. A larger ``limit`` adds clips and keeps the others.
@@ -34,16 +35,16 @@ def load(root: Path | None = None, *, limit: int | None = None, seed: int = 0) -
     if count > SEEDS_EACH:
         raise UserError(f"a limit of {count} clips is too many: one seed gives up to {SEEDS_EACH}")
     first = FIRST_SEED + SEEDS_EACH * seed
-    clips = [_clip(number, first + number) for number in spread(range(count), limit)]
+    clips = [_clip(number, first + number, frames) for number in spread(range(count), limit)]
     return Dataset(
         name="synthetic",
-        protocol="synthetic-7/v1",
         clips=clips,
-        fingerprint=sha256_of(["synthetic-7/v1", VERSION, str(first), str(count), str(SIZE), str(FRAMES)]),
+        fingerprint=sha256_of(["synthetic-7/v1", VERSION, str(first), str(count), str(SIZE), str(frames)]),
+        fps=FPS * (frames - 1) / 8,  # more frames show the same time in finer steps
     )
 
 
-def _clip(number: int, seed: int) -> Clip:
+def _clip(number: int, seed: int, frames: int) -> Clip:
     name = f"synth/{number:05d}"
-    draw = functools.partial(make_clip, seed, frames=FRAMES, size=SIZE)
-    return Clip(name, name, draw, tags=tags(seed))
+    draw = functools.partial(make_clip, seed, frames=frames, size=SIZE)
+    return Clip(name, name, draw, tags=tags(seed), size=SIZE)

@@ -17,11 +17,12 @@ import numpy as np
 
 from eval.datasets import scenes
 from eval.datasets.base import Clip, Dataset
-from eval.datasets.chunks import FRAMES, content_hash, folder_of, limited, spread, visible
+from eval.datasets.chunks import content_hash, folder_of, limited, spread, visible
 from mardini.errors import UserError
 from mardini.video import read_video
 
 FPS = 24.0
+FRAMES = 9
 WANTED = "N_input.mp4, N_gt.mp4 and N_<method>.mp4 for each clip N"
 LENGTHS = {"input": 2, "gt": FRAMES - 2}
 
@@ -84,7 +85,6 @@ def load(root: Path | None, *, limit: int | None = None) -> Dataset:
     used = [files[int(clip.id)][kind] for clip in kept for kind in (*LENGTHS, *methods)]
     return Dataset(
         name="vidim",
-        protocol="vidim-7/v1",
         clips=kept,
         fingerprint=content_hash(root, used),
         fps=FPS,

@@ -1,4 +1,4 @@
-"""What a metric is: a score of every generated frame, or a distance between two sets of features.
+"""What a metric is: a score of every generated frame, of a whole video, or a distance between two sets of features.
 
 Frames are ``uint8`` RGB of shape (T, H, W, 3) everywhere. Metrics see one clip at a time, so a score depends
 neither on the batch size nor on the order of the clips.
@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from mardini.errors import UserError
+
+if TYPE_CHECKING:
+    from eval.statistics import Estimate
+
+Kind = Literal["frame", "video", "set"]
+"""What a metric looks at: each generated frame, a whole clip, or all clips together."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Column:
     Attributes:
         name: ``ssim_vidim_mid``; detectors with random weights have ``_random`` in it.
         metric: name of the metric it comes from, e.g. ``ssim_vidim``.
-        kind: ``clip`` (a mean of per-clip scores) or ``set`` (one distance over all clips).
+        kind: of its metric; ``set`` is one distance over all clips, the others are means of per-clip scores.
         higher_is_better: direction of better scores.
         decimals: digits to print after the point.
         version: of the metric's code; it changes whenever a score could.
@@ -33,7 +39,7 @@ class Column:
 
     name: str
     metric: str
-    kind: str
+    kind: Kind
     higher_is_better: bool
     decimals: int
     version: str
@@ -41,23 +47,34 @@ class Column:
     weights: Mapping[str, str] = field(default_factory=dict)
 
 
+def check_frames(frames: np.ndarray, name: str = "clip") -> None:
+    """Raise ``UserError`` unless ``frames`` are ``uint8`` RGB (T, H, W, 3): no metric guesses a value range."""
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+        raise UserError(
+            f"{name} frames must be uint8 RGB of shape (T, H, W, 3), got {frames.dtype} of shape "
+            f"{frames.shape}: convert them first"
+        )
+
+
 class Pair:
     """The generated frames of a clip and the true ones; what several metrics need is computed once.
 
-    Raises ``UserError`` unless both are ``uint8`` arrays of one shape (T, H, W, 3).
+    Raises ``UserError`` unless both are ``uint8`` arrays of one shape (T, H, W, 3), and for frames in [0, 1] that
+    were cast to 8 bits without being multiplied by 255.
     """
 
     def __init__(self, prediction: np.ndarray, reference: np.ndarray) -> None:
-        for name, frames in (("prediction", prediction), ("reference", reference)):
-            if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-                raise UserError(
-                    f"{name} frames must be uint8 RGB of shape (T, H, W, 3), got {frames.dtype} of shape "
-                    f"{frames.shape}: convert them first"
-                )
+        check_frames(prediction, "prediction")
+        check_frames(reference, "reference")
         if prediction.shape != reference.shape:
             raise UserError(
                 f"prediction of shape {prediction.shape} does not match the reference's {reference.shape}: "
                 "give as many frames of the same size"
+            )
+        if prediction.max(initial=0) == 1 < reference.max(initial=0):
+            raise UserError(
+                "prediction frames hold no grey level but 0 and 1: they seem to be in [0, 1], cast to 8 bits; "
+                "multiply by 255 and round before"
             )
         self.prediction, self.reference = prediction, reference
 
@@ -68,15 +85,48 @@ class Pair:
         return np.square(difference).mean(axis=(1, 2, 3), dtype=np.float64)
 
     @cached_property
-    def moments(self) -> list[Any]:
-        """SSIM's windowed moments of each frame (``pixel.Moments``), on the [0, 1] scale."""
-        from eval.metrics.pixel import window_moments
+    def windowed(self) -> list[Any]:
+        """SSIM's windowed means of each frame (``pixel.Windowed``), on the [0, 1] scale."""
+        from eval.metrics.pixel import windowed_means
 
-        return [window_moments(a, b) for a, b in zip(self.prediction, self.reference, strict=True)]
+        return [windowed_means(a, b) for a, b in zip(self.prediction, self.reference, strict=True)]
+
+
+@dataclass(frozen=True)
+class Video:
+    """A whole clip as a system returned it, for metrics that look at more than one frame.
+
+    Attributes:
+        frames: ``uint8`` RGB (T, H, W, 3), given frames included.
+        given: indices of the frames that the system was shown, ascending; those are exact.
+        reference: the true clip, shaped like ``frames``; ``None`` where there is none (image suites).
+        fps: frames per second.
+
+    Raises:
+        UserError: the frames are not ``uint8`` RGB.
+    """
+
+    frames: np.ndarray
+    given: tuple[int, ...]
+    reference: np.ndarray | None
+    fps: float
+
+    def __post_init__(self) -> None:
+        check_frames(self.frames)
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """Indices of the generated frames."""
+        return tuple(index for index in range(len(self.frames)) if index not in self.given)
 
 
 class Metric(Protocol):
     """What every metric says of itself, for table columns and for the record."""
+
+    @property
+    def kind(self) -> Kind:
+        """``frame``, ``video`` or ``set``."""
+        ...
 
     @property
     def name(self) -> str: ...
@@ -120,11 +170,31 @@ class FrameMetric(Metric, Protocol):
         """One value a frame: float64 (T,)."""
         ...
 
-    def forms(self, values: np.ndarray, middle: int) -> dict[str, float]:
+    def forms(self, values: np.ndarray, middle: int | None) -> dict[str, float]:
         """From a clip's (T,) values, ``middle`` being the middle frame's place among them, to its scores.
 
         Keys are ``suffixes``: ``_mid`` (middle frame), ``_all`` (mean over the generated frames), or ``""``.
+        ``_mid`` is left out where ``middle`` is ``None``: the task gives the middle frame, or has none.
         """
+        ...
+
+
+class VideoMetric(Metric, Protocol):
+    """Scores a whole clip: its motion, its consistency, its likeness to the given frames.
+
+    It may look at given frames, which every system has alike. A metric that compares with the truth says so by
+    ``needs_reference``, and is left out where there is none.
+    """
+
+    @property
+    def needs_reference(self) -> bool: ...
+    @property
+    def min_frames(self) -> int:
+        """Frames a clip must have."""
+        ...
+
+    def __call__(self, video: Video) -> dict[str, float]:
+        """Suffix -> score; the keys are ``suffixes``."""
         ...
 
 
@@ -146,10 +216,18 @@ class SetMetric(Metric, Protocol):
         """Samples on each side without which there is no distance."""
         ...
 
-    def features(self, frames: np.ndarray, targets: Sequence[int], middle: int) -> dict[str, np.ndarray]:
-        """Features of one whole clip (T, H, W, 3): key (detector + suffix) -> float32 (M, D).
+    @property
+    def extraction(self) -> Mapping[str, Any]:
+        """All that defines its features: what of ``variant`` is not about the distance, and a version."""
+        ...
 
-        ``targets`` are the indices of the generated frames, ``middle`` the index of the middle one.
+    def features(
+        self, clips: Sequence[np.ndarray], targets: Sequence[int], middle: int | None
+    ) -> list[dict[str, np.ndarray]]:
+        """Features of whole clips, each ``uint8`` (T, H, W, 3): for each, key (detector + suffix) -> float32 (M, D).
+
+        Clips of one size go through the network together. ``targets`` are the indices of the generated frames,
+        ``middle`` the index of the middle one, if there is one.
         """
         ...
 
@@ -157,7 +235,15 @@ class SetMetric(Metric, Protocol):
         """Distance between two feature sets (N, D), in float64."""
         ...
 
+    def estimate(self, a: np.ndarray, b: np.ndarray, sources: Sequence[str]) -> Estimate:
+        """That distance with a jackknife interval; rows i belong together, cut from video ``sources[i]``."""
+        ...
 
-def middle_and_mean(values: np.ndarray, middle: int) -> dict[str, float]:
-    """The two forms of VIDIM-Bench: the middle frame's score, and the mean over the generated frames."""
-    return {"_mid": float(values[middle]), "_all": float(np.mean(values))}
+
+def middle_and_mean(values: np.ndarray, middle: int | None) -> dict[str, float]:
+    """The two forms of VIDIM-Bench: the middle frame's score (where there is one), and the generated frames' mean."""
+    mid = {} if middle is None else {"_mid": float(values[middle])}
+    return {**mid, "_all": float(np.mean(values))}
+
+
+AnyMetric = FrameMetric | VideoMetric | SetMetric

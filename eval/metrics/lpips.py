@@ -2,6 +2,9 @@
 
 The package brings the linear layers; the backbone's ImageNet weights are loaded by us, checked by hash, so
 nothing is downloaded behind the user's back. Frames go in at their own size: the score depends on it.
+
+The forward pass is the package's, cut in two: features of the true frames are kept while several systems are scored
+on a clip, and the linear layers are applied to means over space, which is the same sum in another order.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eval.metrics.base import Pair, middle_and_mean
+from eval.metrics.base import Kind, Pair, middle_and_mean
+from eval.metrics.recent import Recent
 from mardini.errors import UserError
 from mardini.files import sha256
 
@@ -29,6 +33,7 @@ LINEAR_SHA256 = {
     "squeeze": "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
 }
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}  # pixels, below which a layer has no output
+BATCH = {"alex": 32, "vgg": 2, "squeeze": 8}  # frames at a time on a CPU: more do not fit its cache
 BACKBONE = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet"}
 
 
@@ -41,6 +46,7 @@ class LPIPS:
         device: where to run.
     """
 
+    kind: Kind = "frame"
     version = "1"
     higher_is_better = False
     decimals = 4
@@ -51,6 +57,8 @@ class LPIPS:
         self.name = self.row = f"lpips_{net}" + ("" if backbone else "_random")
         self.weights = (BACKBONE[net],) if backbone else ()
         self.min_size = SMALLEST[net]
+        self.batch = BATCH[net] if device == "cpu" else 16
+        self._recent = Recent()
         self.variant = {
             "package": "lpips",
             "version": "0.1",
@@ -74,8 +82,33 @@ class LPIPS:
                 f"{width}x{height}: score larger frames or leave lpips out of --metrics"
             )
         with torch.inference_mode():
-            values = self.network(self._scaled(pair.prediction), self._scaled(pair.reference))
-        return values.reshape(-1).double().cpu().numpy()
+            real = self._recent(pair.reference, self._trunk)
+            values = torch.zeros(len(pair.prediction), device=real[0].device)
+            for start in range(0, len(pair.prediction), self.batch):
+                part = slice(start, start + self.batch)
+                layers = zip(self._unit(pair.prediction[part]), real, self.network.lins, strict=True)  # type: ignore[arg-type]
+                for ours, theirs, linear in layers:
+                    difference = (ours - theirs[part]).square_().mean(dim=(2, 3))
+                    values[part] += difference @ linear.model[-1].weight.flatten()
+        return values.double().cpu().numpy()
+
+    def _trunk(self, frames: np.ndarray) -> list[torch.Tensor]:
+        """``_unit`` of all frames, in the same batches as the frames they are compared with."""
+        import torch
+
+        parts = [self._unit(frames[i : i + self.batch]) for i in range(0, len(frames), self.batch)]
+        return [torch.cat(layer) for layer in zip(*parts, strict=True)]
+
+    def _unit(self, frames: np.ndarray) -> list[torch.Tensor]:
+        """Each layer's features (N, C, h, w), of unit length in every place."""
+        from lpips import normalize_tensor
+
+        from eval.networks.inference import full_precision
+
+        x = self._scaled(frames)
+        with full_precision(x.device):
+            layers = self.network.net(self.network.scaling_layer(x))  # type: ignore[operator]
+        return [normalize_tensor(layer) for layer in layers]
 
     def _scaled(self, frames: np.ndarray) -> torch.Tensor:
         import torch
@@ -83,7 +116,7 @@ class LPIPS:
         x = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
         return x.permute(0, 3, 1, 2).float() / 127.5 - 1
 
-    def forms(self, values: np.ndarray, middle: int) -> dict[str, float]:
+    def forms(self, values: np.ndarray, middle: int | None) -> dict[str, float]:
         return middle_and_mean(values, middle)
 
 

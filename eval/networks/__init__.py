@@ -1,1 +1,1 @@
-"""Detector networks, written here so that their weights are the only thing taken from elsewhere."""
+"""Networks of detectors and rival systems, written here so that only their weights are taken from elsewhere."""

@@ -12,6 +12,7 @@ All convolutions and pools pad as TensorFlow's SAME: the surplus pixel goes behi
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eval.networks.inference import convolve, fold_batch_norms, full_precision
 from eval.networks.initialize import randomize
 from mardini.errors import UserError
 
@@ -70,19 +72,39 @@ class Unit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.own_padding:
             x = pad_same(x, self.kernel, self.stride)
-        x = self.conv3d(x)
+        x = convolve(self.conv3d, x)
         return x if self.bn is None else F.relu(self.bn(x), inplace=True)
 
 
 class MaxPool(nn.Module):
-    """Max pool with SAME padding. Its inputs are never negative, so padding by zeros changes no maximum."""
+    """Max pool with SAME padding; padding never wins.
+
+    First over each frame, then over time: the same maxima as a pool in three dimensions, in half the time.
+    """
 
     def __init__(self, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> None:
         super().__init__()
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool3d(pad_same(x, self.kernel, self.stride), self.kernel, self.stride)
+        """(N, C, T, H, W) -> the same, each of the last three sizes divided by its stride and rounded up."""
+        clips, channels, times, *size = x.shape
+        pads = [same_padding(s, k, d) for s, k, d in zip(size, self.kernel[1:], self.stride[1:], strict=True)]
+        frames = F.max_pool2d(
+            x.transpose(1, 2).reshape(clips * times, channels, *size),
+            self.kernel[1:],
+            self.stride[1:],
+            padding=(pads[0][0], pads[1][0]),
+            ceil_mode=any(after > before for before, after in pads),  # the surplus pixel behind and below
+        )
+        x = frames.reshape(clips, times, channels, *frames.shape[2:]).transpose(1, 2)
+        length, stride = self.kernel[0], self.stride[0]
+        if length == 1:
+            return x
+        first = -same_padding(times, length, stride)[0]
+        starts = range(first, first + -(-times // stride) * stride, stride)
+        windows = [x[:, :, max(0, start) : start + length].unbind(2) for start in starts]
+        return torch.stack([functools.reduce(torch.maximum, window) for window in windows], dim=2)
 
 
 class Mixed(nn.Module):
@@ -139,22 +161,24 @@ class I3D(nn.Module):
         return self.logits(x).mean(dim=(2, 3, 4))
 
     @torch.inference_mode()
-    def features(self, frames: np.ndarray) -> np.ndarray:
-        """Features of one ``uint8`` RGB clip (T, H, W, 3), T >= 9: float32 (1, 400)."""
-        x = preprocess(frames).to(self.logits.conv3d.weight.device)
-        return self(x.contiguous(memory_format=torch.channels_last_3d)).float().cpu().numpy()
+    def features(self, clips: np.ndarray, *, crop: bool = True) -> np.ndarray:
+        """Features of ``uint8`` RGB clips (N, T, H, W, 3), T >= 9: float32 (N, 400). ``crop``: see ``preprocess``."""
+        device = self.logits.conv3d.weight.device
+        x = torch.cat([preprocess(frames, crop=crop) for frames in clips]).to(device)
+        with full_precision(device):
+            return self(x.contiguous(memory_format=torch.channels_last_3d)).float().cpu().numpy()
 
 
-def preprocess(frames: np.ndarray) -> Tensor:
-    """``uint8`` (T, H, W, 3) -> float32 (1, 3, T, 224, 224) in [-1, 1], as VideoGPT does.
+def preprocess(frames: np.ndarray, *, crop: bool = True) -> Tensor:
+    """``uint8`` (T, H, W, 3) -> float32 (1, 3, T, 224, 224) in [-1, 1], bilinear without antialiasing.
 
-    Bilinear resize of the shorter side to 224 without antialiasing, then a centre crop. Square clips are
-    only resized, so there it equals the plain stretch of StyleGAN-V and TATS.
+    With ``crop`` the shorter side becomes 224 and the middle is kept, as in VideoGPT; without, the whole frame is
+    stretched to a square, as in StyleGAN-V, TATS and cd-fvd. For square clips both are the same.
     """
     x = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
     height, width = x.shape[2:]
     short = min(height, width)
-    size = (-(-height * SIZE // short), -(-width * SIZE // short))  # rounded up
+    size = (-(-height * SIZE // short), -(-width * SIZE // short)) if crop else (SIZE, SIZE)  # rounded up
     x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
     top, left = (x.shape[2] - SIZE) // 2, (x.shape[3] - SIZE) // 2
     x = x[:, :, top : top + SIZE, left : left + SIZE]
@@ -178,7 +202,8 @@ def load_i3d(weights: Path | None, device: str = "cpu", *, torchscript: bool = F
     else:
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True), strict=True)
     network = network.eval().requires_grad_(False).to(device)
-    # Channels last is 1.7 times faster on CPUs and moves the logits by 5e-6 of their size.
+    fold_batch_norms(network)
+    # Channels last is faster on CPUs and moves the logits by 5e-6 of their size.
     return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
 

@@ -15,10 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eval.networks.inference import convolve, fold_batch_norms, full_precision
 from eval.networks.initialize import randomize
+from eval.networks.resize import CONVENTIONS
 
-SIZE = 299
 FEATURES = 2048
+BATCH = 16  # frames at a time: long clips do not take more memory
 
 
 class Conv(nn.Module):
@@ -37,7 +39,7 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm2d(outputs, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)), inplace=True)
+        return F.relu(self.bn(convolve(self.conv, x)), inplace=True)
 
 
 def average_pool(x: Tensor) -> Tensor:
@@ -189,17 +191,18 @@ class Inception(nn.Module):
         return x.mean(dim=(2, 3))
 
     @torch.inference_mode()
-    def features(self, frames: np.ndarray) -> np.ndarray:
+    def features(self, frames: np.ndarray, convention: str = "") -> np.ndarray:
         """Features of ``uint8`` RGB frames (T, H, W, 3): float32 (T, 2048).
 
-        The convention of pytorch-fid: bilinear resize to 299x299 without antialiasing (half-pixel centres),
-        then [0, 1] to [-1, 1].
+        ``convention``: how they become 299x299, a key of ``resize.CONVENTIONS``; default: as in pytorch-fid.
         """
         device = self.fc.weight.device
-        x = torch.from_numpy(np.ascontiguousarray(frames)).to(device).permute(0, 3, 1, 2).float() / 255
-        x = F.interpolate(x, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
-        x = (2 * x - 1).contiguous(memory_format=torch.channels_last)
-        return self(x).float().cpu().numpy()
+        with full_precision(device):
+            parts = [
+                self(CONVENTIONS[convention](part, device).contiguous(memory_format=torch.channels_last))
+                for part in np.split(frames, range(BATCH, len(frames), BATCH))
+            ]
+        return torch.cat(parts).float().cpu().numpy()
 
 
 def load_inception(weights: Path | None, device: str = "cpu") -> Inception:
@@ -210,5 +213,6 @@ def load_inception(weights: Path | None, device: str = "cpu") -> Inception:
     else:
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True), strict=True)
     network = network.eval().requires_grad_(False).to(device)
+    fold_batch_norms(network)
     # Channels last is 1.4 times faster on CPUs and moves features by 1e-6 of their size.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

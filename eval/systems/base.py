@@ -40,6 +40,9 @@ class Task:
 class System(Protocol):
     """A method that completes clips.
 
+    It may have ``prepare() -> None`` besides: called once before the first clip of a run that has work to do, to fetch
+    what is missing.
+
     Attributes:
         name: as in tables and paths.
         variant: folder name of its results; tells apart settings that change the output.
@@ -77,18 +80,21 @@ def neighbours(given: Collection[int], index: int) -> tuple[int, int]:
 Between = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
-def fill_gaps(task: Task, between: Between) -> np.ndarray:
+def fill_gaps(task: Task, between: Between, after: Between | None = None) -> np.ndarray:
     """Complete a clip from a method that only knows two end frames.
 
     ``between(first, last, n)`` returns the ``n`` frames at times ``1/(n+1) ... n/(n+1)`` between two
     ``uint8`` (H, W, 3) frames, shape (n, H, W, 3). Frames before the first given one or after the last
-    repeat it.
+    repeat it; ``after(previous, last, n)``, where there is one, gives those after two neighbouring last frames.
     """
     known = sorted(task.given)
     clip = np.stack([task.given[neighbours(known, i)[0]] for i in range(task.frames)])
     for left, right in itertools.pairwise(known):
         if right - left > 1:
             clip[left + 1 : right] = between(task.given[left], task.given[right], right - left - 1)
+    beyond = task.frames - 1 - known[-1]
+    if after is not None and beyond and known[-2:] == [known[-1] - 1, known[-1]]:
+        clip[known[-1] + 1 :] = after(task.given[known[-2]], task.given[known[-1]], beyond)
     return clip
 
 

@@ -50,6 +50,8 @@ def cross_fade(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
 class Flow:
     """Bidirectional OpenCV DIS optical flow, splatted to each time, then both frames warped and blended.
 
+    After the last of two neighbouring given frames, the last one is moved on along the motion between them.
+
     Flow by Kroeger et al. 2016 (preset "medium"); visibility by forward-backward consistency after
     Sundaram et al. 2010; the blend follows the usual forward-splat, backward-warp scheme (Baker et al. 2011,
     section 3.3.2). See ``eval/systems/flow.py``.
@@ -63,9 +65,9 @@ class Flow:
         return {"system": self.name, "version": 1, "flow": "DIS medium", "opencv": cv2.__version__}
 
     def predict(self, tasks: Sequence[Task]) -> list[np.ndarray]:
-        from eval.systems.flow import flow_frames
+        from eval.systems.flow import flow_frames, moved_on
 
-        return [fill_gaps(task, flow_frames) for task in tasks]
+        return [fill_gaps(task, flow_frames, moved_on) for task in tasks]
 
 
 MINTERPOLATE = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=none"

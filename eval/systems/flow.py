@@ -31,6 +31,25 @@ def flow_frames(first: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
     return np.stack(frames)
 
 
+def moved_on(previous: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
+    """``n`` frames after ``last`` at the velocity that led to it, ``uint8`` (n, H, W, 3).
+
+    A pixel at time k shows what was, in ``last``, at the place whose motion ends there: the fixed point of
+    ``source = pixel + k * backward flow at source``, found in three rounds.
+    """
+    gray0, gray1 = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (previous, last))
+    backward = estimate(gray1, gray0)
+    frames = []
+    for k in range(1, n + 1):
+        motion = k * backward
+        for _ in range(3):
+            x, y = target(motion)
+            motion = k * cv2.remap(backward, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x, y = target(motion)
+        frames.append(cv2.remap(last, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return np.stack(frames)
+
+
 def estimate(gray0: np.ndarray, gray1: np.ndarray) -> np.ndarray:
     """Flow (H, W, 2) in pixels (x, y) from ``uint8`` (H, W) to another. Small images are padded for DIS."""
     height, width = gray0.shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,21 +13,40 @@ from eval.systems.base import Task
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
 
+if TYPE_CHECKING:
+    from eval.protocols import TaskName
+
 STEPS = 25  # DDIM steps of the paper's interpolation results (tables 2 and 4)
+GUIDANCE = 2.5  # of the paper's image-to-video results; expansion likewise, which is our choice
+SCHEDULER = "ddim"
 
 
 class Mardini:
-    """All missing frames of a clip by ``mardini.pipeline``, each clip on its own seed, without guidance.
+    """All missing frames of a clip by ``mardini.pipeline``, each clip on its own seed.
+
+    Without guidance in interpolation and with the pipeline's own in the other tasks, as in the paper (section 8).
 
     Args:
         checkpoint: folder of a checkpoint; ``None``: the one that ships with the package.
-        steps: DDIM steps; ``None``: 25, as in the paper.
+        steps: diffusion steps; ``None``: 25, as in the paper.
         device: ``cpu``, ``cuda`` ...
+        task: decides the guidance where none is given.
+        scheduler: ``ddim``, or a scheduler of diffusers, see ``mardini.schedulers``.
+        guidance: scale of classifier-free guidance on the plan; 1: none; 0: without the plan, the generator alone.
     """
 
     name = "mardini"
 
-    def __init__(self, checkpoint: Path | None = None, steps: int | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        checkpoint: Path | None = None,
+        steps: int | None = None,
+        device: str = "cpu",
+        task: TaskName = "interpolation",
+        *,
+        scheduler: str = SCHEDULER,
+        guidance: float | None = None,
+    ) -> None:
         if checkpoint is not None and not checkpoint.exists():
             raise UserError(
                 f"checkpoint {checkpoint} does not exist: give its folder or leave --checkpoint out"
@@ -35,17 +54,27 @@ class Mardini:
         if steps is not None and steps < 1:
             raise UserError(f"--steps {steps}: give at least 1")
         self.checkpoint, self.steps, self.device = checkpoint, steps or STEPS, device
+        usual = None if task == "interpolation" else GUIDANCE
+        self.scheduler, self.guidance = scheduler, usual if guidance is None else guidance
         self.weights = hash_of(checkpoint or shipped())
         parts = [self.name]
         if checkpoint is not None:
             parts += [re.sub(r"[^A-Za-z0-9._]+", "_", checkpoint.resolve().name), self.weights[:8]]
         if self.steps != STEPS:
             parts.append(f"steps{steps}")
+        if scheduler != SCHEDULER:
+            parts.append(scheduler)
+        if guidance is not None:
+            parts.append(f"guidance{guidance:g}")
         self.variant = "-".join(parts)
         self._pipeline: Any = None
 
     def describe(self) -> dict[str, Any]:
         described = {"system": self.name, "version": 1, "weights_sha256": self.weights, "steps": self.steps}
+        if self.guidance is not None:
+            described["guidance"] = self.guidance
+        if self.scheduler != SCHEDULER:
+            described["scheduler"] = self.scheduler
         if self.checkpoint is not None:
             described["checkpoint"] = self.checkpoint.resolve().name
         return described
@@ -62,7 +91,14 @@ class Mardini:
         frames = np.zeros((task.frames, *size), np.uint8)
         for index, frame in task.given.items():
             frames[index] = frame
-        return self._pipeline.fill(frames, sorted(task.given), seed=task.seed, steps=self.steps)
+        return self._pipeline.fill(
+            frames,
+            sorted(task.given),
+            seed=task.seed,
+            steps=self.steps,
+            guidance=self.guidance,
+            scheduler=self.scheduler,
+        )
 
 
 def shipped() -> Path:

@@ -17,11 +17,13 @@ import numpy as np
 
 from eval.datasets.base import Clip, Dataset
 from eval.systems.base import Task
+from eval.systems.headers import files_of
+from eval.systems.inspection import inspect_all, pair, refuse
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
+from mardini.video import VIDEO_SUFFIXES, read_clip
 
-ARRAY_SUFFIXES = (".npy", ".npz")
-SHOWN = 5  # offenders named in an error
+LOSSY = {"video files": VIDEO_SUFFIXES, "JPEG images": frozenset({".jpg", ".jpeg"})}
 
 
 class Predictions:
@@ -37,31 +39,23 @@ class Predictions:
             limited: only a part of the dataset is scored (``--limit``), so other entries are no mistake.
 
         Raises:
-            UserError: the folder is not there, clips are missing, or entries are surplus.
+            UserError: the folder is not there, clips are missing or have several entries, or entries are surplus.
         """
         self.name = self.variant = name
         self.folder = folder
         self.notices: list[str] = []
-        entries = find_entries(folder)
-        self.entries = match(name, folder, entries, clip_ids)
-        used = set(self.entries.values())
-        surplus = [entry for entry in entries if entry not in used]
-        if surplus and not limited:
-            names = listing(str(entry.relative_to(folder)) for entry in surplus)
-            raise UserError(
-                f"predictions '{name}': {len(surplus)} entries of {folder} belong to no clip of the dataset "
-                f"({names}): remove them, or name them by clip id such as '{clip_ids[0]}'"
-            )
+        self.entries, surplus, findings = pair(folder, clip_ids, limited)
+        refuse(name, folder, findings, len(clip_ids))
         if surplus:
             self.notices.append(
                 f"predictions '{name}': {len(surplus)} entries beyond the limit are not scored"
             )
-        videos = sum(entry.is_file() and entry.suffix.lower() not in ARRAY_SUFFIXES for entry in used)
-        if videos:
-            self.notices.append(
-                f"predictions '{name}': {videos} clips are video files; if their coding is lossy, it lowers "
-                f"their scores"
-            )
+        for kind, suffixes in LOSSY.items():
+            if count := sum(files_of(entry)[0].suffix.lower() in suffixes for entry in self.entries.values()):
+                self.notices.append(
+                    f"predictions '{name}': {count} clips are {kind}; if their coding is lossy, it lowers their "
+                    f"scores"
+                )
 
     def describe(self) -> dict[str, Any]:
         """Name and a hash over the bytes of all files used."""
@@ -78,36 +72,19 @@ class Predictions:
         return f"predictions '{self.name}': {self.entries[clip_id].relative_to(self.folder)}"
 
     def _read(self, clip_id: str) -> np.ndarray:
-        from mardini.video import read_clip
-
         return read_clip(self.entries[clip_id])
 
     def check(self, expected: Callable[[str], tuple[int, int]], frames: int, given: Iterable[int]) -> None:
-        """Refuse wrong lengths and sizes of any clip, before scoring begins.
+        """Refuse clips of a wrong length, size, depth or range, all of them, before scoring begins.
 
         Args:
             expected: clip id -> (height, width).
             frames: length of a clip.
             given: indices of given frames.
         """
-        from tqdm import tqdm
-
         lengths = (frames, frames - len(tuple(given)))
-        wrong = []
-        bar = tqdm(self.entries.items(), desc=f"check {self.name}", unit="clip", delay=2, leave=False)
-        for clip_id, entry in bar:
-            length, *size = shape_of(entry)
-            if length not in lengths:
-                wrong.append(f"{clip_id} has {length} frames")
-            elif tuple(size) != expected(clip_id):
-                height, width = expected(clip_id)
-                wrong.append(f"{clip_id} is {size[0]}x{size[1]}, not {height}x{width}")
-        if wrong:
-            raise UserError(
-                f"predictions '{self.name}': {len(wrong)} of {len(self.entries)} clips have a wrong length "
-                f"or size ({listing(wrong)}): give {lengths[0]} frames (all) or {lengths[1]} (the generated "
-                f"ones) in the size of the clip"
-            )
+        findings = inspect_all(self.entries, expected, lengths, f"check {self.name}")
+        refuse(self.name, self.folder, findings, len(self.entries), lengths)
 
 
 class DatasetMethod:
@@ -146,90 +123,6 @@ def complete(task: Task, frames: np.ndarray, where: str) -> np.ndarray:
     for index, frame in task.given.items():
         clip[index] = frame
     return clip
-
-
-def find_entries(folder: Path) -> list[Path]:
-    """Folders that hold images, and array or video files, below ``folder``, sorted; hidden ones left out."""
-    from mardini.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
-    if not folder.is_dir():
-        raise UserError(f"predictions: {folder} is not a folder: give one with an entry per clip")
-    entries: set[Path] = set()
-    for file in folder.rglob("*"):
-        if file.is_dir() or any(part.startswith(".") for part in file.relative_to(folder).parts):
-            continue
-        suffix = file.suffix.lower()
-        if suffix in IMAGE_SUFFIXES:
-            entries.add(file.parent)
-        elif suffix in VIDEO_SUFFIXES or suffix in ARRAY_SUFFIXES:
-            entries.add(file)
-    return sorted(entries)
-
-
-def match(name: str, folder: Path, entries: Sequence[Path], clip_ids: Sequence[str]) -> dict[str, Path]:
-    """Clip id -> entry; refuses missing and ambiguous clips."""
-    by_name: dict[str, list[Path]] = {}
-    for entry in entries:
-        relative = entry.relative_to(folder)
-        by_name.setdefault((relative if entry.is_dir() else relative.with_suffix("")).as_posix(), []).append(
-            entry
-        )
-    found: dict[str, Path] = {}
-    missing, ambiguous = [], []
-    for clip_id in clip_ids:
-        candidates = [entry for key in {clip_id, clip_id.replace("/", "_")} for entry in by_name.get(key, [])]
-        if not candidates:
-            missing.append(clip_id)
-        elif len(candidates) > 1 or candidates[0] in found.values():
-            ambiguous.append(clip_id)
-        else:
-            found[clip_id] = candidates[0]
-    if missing:
-        raise UserError(
-            f"predictions '{name}': {len(missing)} of {len(clip_ids)} clips are missing in {folder} "
-            f"({listing(missing)}): each clip needs a folder of images, .npy, .npz or video named by its id, "
-            f"'/' kept as folders or replaced by '_'"
-        )
-    if ambiguous:
-        raise UserError(
-            f"predictions '{name}': {len(ambiguous)} clips match no single entry of {folder} "
-            f"({listing(ambiguous)}): keep one entry per clip"
-        )
-    return found
-
-
-def files_of(entry: Path) -> list[Path]:
-    """The files an entry is read from, sorted."""
-    from mardini.video import IMAGE_SUFFIXES
-
-    if entry.is_file():
-        return [entry]
-    return sorted(file for file in entry.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-
-
-def shape_of(entry: Path) -> tuple[int, int, int]:
-    """(frames, height, width) of an entry; image folders and ``.npy`` by their headers only."""
-    from PIL import Image
-
-    from mardini.video import read_clip
-
-    if entry.is_dir():
-        files = files_of(entry)
-        try:
-            sizes = {(image.height, image.width) for image in map(Image.open, files)}
-        except OSError as error:
-            raise UserError(f"cannot read an image of {entry} ({error}): replace it") from error
-        if len(sizes) == 1:
-            return (len(files), *sizes.pop())
-    length, height, width = read_clip(entry).shape[:3]
-    return length, height, width
-
-
-def listing(items: Iterable[str]) -> str:
-    """The first few items, and how many more there are."""
-    items = list(items)
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(items[:SHOWN]) + more
 
 
 def parse(text: str) -> tuple[str, Path]:

@@ -1,1 +1,1 @@
-"""The figures of the report: a module each, with ``rows(results)`` (the numbers) and ``draw(rows, axes)``."""
+"""The figures of the report: a module each, with ``rows(...)`` (the numbers, from records) and ``draw(rows, axes)``."""

@@ -1,4 +1,4 @@
-"""Figures 6a, 6b and 6c on our small models: steps, training, Identity Attention; a thin line a seed, a thick mean."""
+"""Figures 6a, 6b and 6c on small models: steps, training, Identity Attention; a thin line a seed, a thick mean."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.records import Record
-from reports.style import OTHERS
+from reports.style import MARKERS, SERIES
 
-FVD = "fvd_random_64"
+FVD = "fvd_random"
 TASKS = {"interpolation": "interpolation", "i2v": "image-to-video"}
 IDENTITY = {"generator": "with Identity Attention", "generator-no-identity": "without"}
 Row = Mapping[str, Any]
 
 
 def steps(cells: Sequence[Record]) -> list[dict[str, Any]]:
-    """Figure 6a: arm, seed, inference steps, FVD."""
+    """Figure 6a: seed, inference steps, FVD."""
     return [
         {"line": "interpolation", "seed": c["cell"]["seed"], "x": int(number), "y": scores[FVD]}
         for c in done(cells)
+        if len(c["details"]["sweep"]) > 1
         for number, scores in sorted(c["details"]["sweep"].items(), key=lambda item: int(item[0]))
     ]
 
@@ -60,12 +61,13 @@ def draw(rows: Sequence[Row], axes: Sequence[Any], xlabel: str, ylabel: str, log
     (ax,) = axes
     for number, name in enumerate(dict.fromkeys(row["line"] for row in rows)):
         own = [row for row in rows if row["line"] == name]
-        for seed in dict.fromkeys(row["seed"] for row in own):
-            line = [(row["x"], row["y"]) for row in own if row["seed"] == seed]
-            ax.plot(*zip(*line, strict=True), color=OTHERS[number], linewidth=0.5, alpha=0.5)
         places = sorted({row["x"] for row in own})
+        for seed in dict.fromkeys(row["seed"] for row in own):
+            line = sorted((row["x"], row["y"]) for row in own if row["seed"] == seed)
+            ax.plot(*zip(*line, strict=True), color=SERIES[number], linewidth=0.5, alpha=0.45)
         means = [statistics.fmean(row["y"] for row in own if row["x"] == x) for x in places]
-        ax.plot(places, means, color=OTHERS[number], marker="os^D"[number], label=name)
+        mark = MARKERS[number] if len(places) <= 10 else None
+        ax.plot(places, means, color=SERIES[number], marker=mark, label=name)
     if log:
         ticks = sorted({row["x"] for row in rows})
         ax.set_xscale("log")

@@ -1,4 +1,4 @@
-"""Score of each frame of a clip, by its place between the given frames: the middle is the hardest."""
+"""Score of each frame of a clip, by its place in it: the frames farthest from given ones are the hardest."""
 
 from __future__ import annotations
 
@@ -6,44 +6,65 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.records import Group, read_lines
-from reports.style import MARKERS, colour
+from reports.records import Group
+from reports.style import FAINT, look
 
-SHOWN = (("psnr", "PSNR, dB ↑"), ("ssim_vidim", "SSIM ↑"), ("lpips_alex", "LPIPS ↓"))
+SHOWN = (
+    (("psnr",), "PSNR, dB ↑"),
+    (("ssim_vidim",), "SSIM ↑"),
+    (("lpips_alex", "lpips_alex_random"), "LPIPS{} ↓"),
+)
 Row = Mapping[str, Any]
 
 
 def rows(group: Group) -> list[dict[str, Any]]:
     """System, metric, index of the frame in the clip, mean over clips. From the per-clip rows beside the records."""
     found = []
-    generated = group.first["frames"]["generated"]
-    for variant in group.records:
-        clips = read_lines(group.folder / variant / "clips.jsonl")
-        for name, _ in SHOWN:
-            key = next((k for k in (name, f"{name}_random") if clips and k in clips[0]["frames"]), None)
-            if key is None:
-                continue
-            for place, index in enumerate(generated):
-                values = [clip["frames"][key][place] for clip in clips]
+    frames = group.first["frames"]
+    for variant in group.records if group.complete else ():
+        clips = group.rows(variant)
+        for names, _ in SHOWN:
+            name = next((n for n in names if clips and all(n in c["frames"] for c in clips)), None)
+            for place, index in enumerate(frames["generated"] if name else ()):
+                values = [clip["frames"][name][place] for clip in clips]
                 mean = math.fsum(values) / len(values)
-                found.append({"system": variant, "metric": key, "frame": index, "mean": mean})
+                found.append(
+                    {"system": variant, "metric": name, "frame": index, "mean": mean, "clips": len(values)}
+                )
     return found
 
 
-def draw(rows: Sequence[Row], axes: Sequence[Any]) -> None:
-    """A panel a metric, a line a system."""
-    for ax, (name, label) in zip(axes, SHOWN, strict=True):
-        own = [row for row in rows if row["metric"].removesuffix("_random") == name]
-        if any(row["metric"].endswith("_random") for row in own):
-            label = label.replace("LPIPS", "LPIPS, random features")
+def draw(rows: Sequence[Row], axes: Sequence[Any], given: Sequence[int] = ()) -> None:
+    """A panel a metric, a line a system; where a frame is given, a grey line."""
+    for ax, (names, title) in zip(axes, SHOWN, strict=True):
+        own = [row for row in rows if row["metric"] in names]
+        if not own:
+            ax.set_axis_off()
+            ax.text(0.5, 0.5, "not measured", ha="center", va="center", transform=ax.transAxes)
+            continue
+        places = sorted({row["frame"] for row in own} | set(given))
         for number, system in enumerate(dict.fromkeys(row["system"] for row in own)):
             line = [(row["frame"], row["mean"]) for row in own if row["system"] == system]
-            ax.plot(
-                *zip(*line, strict=True),
-                color=colour(system, number),
-                marker=MARKERS[number % len(MARKERS)],
-                label=system,
-            )
-        ax.set_xlabel("frame")
-        ax.set_title(label)
-        ax.set_xticks(sorted({row["frame"] for row in own}))
+            for part in runs(line):
+                style = look(system, number) | ({"marker": None} if len(places) > 20 else {})
+                ax.plot(
+                    *zip(*part, strict=True),
+                    **style,
+                    label=system if part[0] == line[0] else None,
+                )
+        for frame in given:
+            ax.axvline(frame, color=FAINT, linewidth=2.5, zorder=0)
+        ax.set_xticks(places[:: max(1, len(places) // 9)])
+        ax.set_xlabel("frame (grey: given)" if given else "frame")
+        ax.set_title(title.format("†" if any("_random" in row["metric"] for row in own) else ""))
+
+
+def runs(line: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:
+    """Points of a line in runs of neighbouring frames: a given frame between them breaks it."""
+    parts: list[list[tuple[int, float]]] = []
+    for point in line:
+        if parts and point[0] == parts[-1][-1][0] + 1:
+            parts[-1].append(point)
+        else:
+            parts.append([point])
+    return parts

@@ -1,44 +1,56 @@
-"""Every clip's score of one system against another's: where a system fails, and on which clips."""
+"""Every clip's score by every system, hardest clips first: where a system fails, and on which clips."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.records import Group, read_lines
-from reports.style import colour
+from reports.records import Group
+from reports.style import look
 
-METRIC = "ssim_vidim_mid"
+METRICS = ("ssim_vidim_mid", "ssim_vidim_all", "psnr_all")
+TITLES = {
+    "ssim_vidim_mid": "SSIM of the middle frame ↑",
+    "ssim_vidim_all": "SSIM ↑",
+    "psnr_all": "PSNR, dB ↑",
+}
+NAMED = 20
+"""Clips that can be named along a column's width; of more, the hardest of them are."""
 Row = Mapping[str, Any]
 
 
 def rows(group: Group) -> list[dict[str, Any]]:
-    """System, clip and middle-frame SSIM, from the per-clip rows beside the records."""
+    """Clip, system and score, clips by their mean over systems, from the per-clip rows beside the records."""
+    found: dict[str, dict[str, float]] = {}
+    name = next((name for name in METRICS if name in group.first["metrics"]), METRICS[0])
+    for variant in group.records if group.complete else ():
+        for clip in group.rows(variant):
+            if name in clip["scores"]:
+                found.setdefault(clip["clip"], {})[variant] = clip["scores"][name]
+    hardest = sorted(found, key=lambda clip: (statistics.fmean(found[clip].values()), clip))
     return [
-        {"system": variant, "clip": clip["clip"], "value": clip["scores"][METRIC]}
-        for variant in group.records
-        for clip in read_lines(group.folder / variant / "clips.jsonl")
-        if METRIC in clip["scores"]
+        {"clip": clip, "system": variant, "metric": name, "value": value}
+        for clip in hardest
+        for variant, value in found[clip].items()
     ]
 
 
 def draw(rows: Sequence[Row], axes: Sequence[Any]) -> None:
-    """Clips from the hardest to the easiest (mean over systems); the five hardest are named."""
+    """A column of marks a clip; the hardest clips are named."""
     (ax,) = axes
     clips = list(dict.fromkeys(row["clip"] for row in rows))
-    mean = {c: sum(r["value"] for r in rows if r["clip"] == c) for c in clips}
-    clips.sort(key=lambda clip: mean[clip])
-    for number, system in enumerate(dict.fromkeys(row["system"] for row in rows)):
-        own = {row["clip"]: row["value"] for row in rows if row["system"] == system}
-        ax.plot(
-            range(len(clips)),
-            [own[clip] for clip in clips],
-            color=colour(system, number),
-            marker="o",
-            markersize=2.5,
-            linestyle="",
-            label=system,
-        )
-    ax.set_xticks(range(len(clips))[:5], clips[:5], rotation=60, ha="right")
+    systems = list(dict.fromkeys(row["system"] for row in rows))
+    for place, clip in enumerate(clips):
+        values = [row["value"] for row in rows if row["clip"] == clip]
+        ax.plot([place] * 2, [min(values), max(values)], color="#DDDDDD", linewidth=0.8, zorder=1)
+    for number, system in enumerate(systems):
+        own = [(clips.index(row["clip"]), row["value"]) for row in rows if row["system"] == system]
+        small = 3.2 if len(clips) <= NAMED else 2.0
+        style = look(system, number) | {"linestyle": "", "markersize": small}
+        ax.plot(*zip(*own, strict=True), label=system, **style)
+    named = clips if len(clips) <= NAMED else clips[: NAMED // 3]
+    ax.set_xticks(range(len(named)), named, rotation=90)
+    ax.set_xlim(-0.7, len(clips) - 0.3)
     ax.set_xlabel("clips, hardest first", loc="right")
-    ax.set_ylabel("SSIM of the middle frame ↑")
+    ax.set_title(TITLES[rows[0]["metric"]])

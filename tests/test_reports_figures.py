@@ -1,0 +1,323 @@
+"""The figures: what is plotted is what the records say, for every suite of the benchmarks, and each can be drawn."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.catalogue import all_figures
+from reports.figures import ablations, efficiency, masks, scaling, speed, steps
+from reports.groups import own_tables
+from reports.records import read_cells
+from reports.style import COLOURS, look, styled
+from reports.tables import paper_tables
+
+SAMPLERS = ("ddim", "DPMSolverMultistepScheduler")
+LAYOUTS = {
+    "0+8": [0, 8],
+    "0": [0],
+    "0..3": [0, 1, 2, 3],
+    "every-2nd": [0, 2, 4, 6, 8],
+    "random-0.3": [1, 4, 7],
+}
+
+
+def record(cell: Mapping[str, Any], values: Mapping[str, float], **more: Any) -> dict[str, Any]:
+    """A record of a cell, as the benchmarks write it."""
+    entries = {name: {"value": v, "low": 0.9 * v, "high": 1.1 * v, "n": 8} for name, v in values.items()}
+    whole = {
+        "schema": 1,
+        "version": "1",
+        "cell": dict(cell),
+        "status": "done",
+        "values": entries,
+        "details": {},
+    }
+    return {
+        **whole,
+        "error": None,
+        "seconds": 1.0,
+        "provenance": {"commit": "0123456789ab", "seed": 0},
+        **more,
+    }
+
+
+def failed(cell: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """A record of a cell that could not be measured."""
+    return record(cell, {}, status="failed", error={"kind": kind, "sentence": "it was too much"})
+
+
+def write(results: Path, suite: str, machine: str, records: list[dict[str, Any]]) -> None:
+    folder = results / suite / machine
+    folder.mkdir(parents=True)
+    for number, one in enumerate(records):
+        (folder / f"{number:03d}.json").write_text(json.dumps({"suite": suite, **one}))
+
+
+def quality(good: float) -> dict[str, float]:
+    """Values of a suite on quality."""
+    return {
+        "psnr_clip": 15 + 10 * good,
+        "ssim_vidim_all": 0.3 + 0.5 * good,
+        "lpips_alex_random_all": 0.5 - 0.4 * good,
+        "fvd_random": 40 * (1 - good) + 1,
+    }
+
+
+def make_steps() -> list[dict[str, Any]]:
+    cells = [
+        {"dataset": "synthetic", "task": t, "sampler": s, "guidance": g, "steps": n, "clips": 8}
+        for t in ("interpolation", "i2v")
+        for s in SAMPLERS
+        for g in (1.0, 2.5)
+        for n in (1, 2, 4, 8, 10, 25, 50, 100)
+    ]
+    made = []
+    for cell in cells:
+        better = 0.6 if cell["sampler"] == "ddim" else 0.9
+        good = 1 - 0.9 * math.exp(-better * math.log2(cell["steps"] + 1)) - 0.04 * (cell["guidance"] > 1)
+        made.append(record(cell, {**quality(good), "seconds_per_frame": 0.01 * cell["steps"]}))
+    return made
+
+
+def make_ablations() -> list[dict[str, Any]]:
+    arms = {"planner-small": 0.1, "planner-large": 0.2, "generator": 0.3, "generator-no-identity": 0.0}
+    arms |= {"both-small": 0.6, "both-large": 0.8, "both-small-curriculum": 0.65}
+    made = []
+    for arm, good in arms.items():
+        for seed in range(3):
+            values = quality(good + 0.02 * seed)
+            values |= {f"i2v_{name}": value for name, value in quality(0.8 * good).items()}
+            floor = 0.9 if "no-identity" in arm else 0.3
+            curve = [
+                {"clips": c, "held_out": floor + (1 - floor) * math.exp(-c / 600) + 0.01 * seed}
+                for c in range(0, 2401, 160)
+            ]
+            marks = (600, 1200, 1800, 2400) if arm == "both-small" else (2400,)
+            points = [
+                {
+                    "clips": c,
+                    **{task: {"fvd_random": 50 - c / 80 + seed} for task in ("interpolation", "i2v")},
+                }
+                for c in marks
+            ]
+            counts = (1, 4, 10, 25) if arm == "both-small" else (25,)
+            sweep = {str(n): {"fvd_random": 10 + 30 / n + seed} for n in counts}
+            details = {"sweep": sweep, "points": points, "curve": curve}
+            made.append(record({"arm": arm, "seed": seed, "clips": 2400}, values, details=details))
+    return made
+
+
+def make_masks() -> list[dict[str, Any]]:
+    systems = {"repeat": 0.2, "blend": 0.4, "flow": 0.7, "minterpolate": 0.68, "mardini": 0.5}
+    return [
+        record(
+            {"dataset": "synthetic", "given": given, "system": system, "clips": 8, "seed": 0},
+            quality(good * (0.6 + 0.08 * len(places))),
+            details={"places": places},
+        )
+        for given, places in LAYOUTS.items()
+        for system, good in systems.items()
+    ]
+
+
+def make_efficiency() -> list[dict[str, Any]]:
+    made = []
+    for attention in ("ST", "T"):
+        for resolution in ("symmetric", "asymmetric"):
+            for frames in (9, 13):
+                for size in (256, 512):
+                    cell = {"model": "S", "attention": attention, "resolution": resolution}
+                    cell |= {"frames": frames, "size": size}
+                    cost = (
+                        frames * size * size * (1 + (attention == "ST")) * (1 + (resolution == "symmetric"))
+                    )
+                    if cost > 9e6:
+                        made.append(failed(cell, "OutOfMemory"))
+                        continue
+                    values = {"latency": cost / 1e6, "memory": cost / 2e5}
+                    made.append(record(cell, {**values, "seconds_per_frame": cost / 1e6 / (frames - 1)}))
+    return made
+
+
+def make_scaling() -> list[dict[str, Any]]:
+    levels = {"frames": (5, 9, 17), "resolution": (64, 128, 256), "clips": (2, 4, 8, 16)}
+    powers = {"frames": 1.2, "resolution": 2.1, "clips": 1.0}
+    return [
+        record({"over": over, "size": size}, {"seconds": 0.01 * size ** powers[over], "memory": 0.5})
+        for over, sizes in levels.items()
+        for size in sizes
+    ]
+
+
+def make_speed() -> list[dict[str, Any]]:
+    tools = {
+        "psnr": ("mardini", "scikit-image", "torchmetrics", "common_metrics"),
+        "lpips_alex": ("mardini", "lpips", "torchmetrics"),
+        "fid": ("mardini", "pytorch-fid", "torch-fidelity", "clean-fid"),
+        "fvd": ("mardini", "cd-fvd", "common_metrics"),
+        "frechet-4096x2048": ("mardini", "pytorch-fid", "cd-fvd"),
+    }
+    made = []
+    for number, (metric, names) in enumerate(tools.items()):
+        for place, tool in enumerate(names):
+            cell = {"metric": metric, "tool": tool, "clips": 8, "frames": 9, "size": 256}
+            values = {
+                "seconds": 0.2 * 3**number * (1 + 0.4 * place),
+                "memory": 0.5 + 0.2 * place,
+                "value": 1.0,
+            }
+            made.append(record(cell, values))
+    return [*made, failed({**made[0]["cell"], "tool": "piq"}, "UserError")]
+
+
+SUITES: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "inference-steps": make_steps,
+    "ablations": make_ablations,
+    "mask-configs": make_masks,
+    "efficiency": make_efficiency,
+    "scaling": make_scaling,
+    "metric-speed": make_speed,
+}
+
+
+def make_results(folder: Path) -> Path:
+    """Records of every suite on one machine."""
+    for suite, make in SUITES.items():
+        write(folder, suite, "a-machine", make())
+    fits = [
+        {"over": "frames", "column": "seconds", "exponent": 1.2, "standard_error": 0.05},
+        {"over": "frames", "column": "memory", "exponent": 0.1, "standard_error": 0.0},
+        {"over": "resolution", "column": "seconds", "exponent": 2.1, "standard_error": None},
+    ]
+    (folder / "scaling" / "a-machine" / "fits.json").write_text(json.dumps({"fits": fits}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_results(tmp_path_factory.mktemp("results"))
+
+
+NAMES = {
+    "figure-6a-steps",
+    "figure-6a-small",
+    "figure-6b-training",
+    "figure-6c-identity",
+    "mask-configs-synthetic",
+    "efficiency-a-machine",
+    "scaling-a-machine",
+    "metric-speed-a-machine",
+    "training-nano",
+}
+
+
+def test_every_suite_has_its_figures_and_tables(results: Path, tmp_path: Path) -> None:
+    figures = {figure.name: figure for figure in all_figures([results], tmp_path)}
+    assert {name for name, figure in figures.items() if figure.rows} >= NAMES
+    tables = {table.name: table for table in [*paper_tables([results]), *own_tables([results])]}
+    small = tables["table-2"].blocks[1]
+    assert small.missing == 0 and small.is_best(small.rows[4], 0)
+    (ours,) = (block for block in tables["table-3"].blocks if not block.reported)
+    assert sum(cell.word == "OOM" for row in ours.rows for cell in row.cells) == 4
+    (latency,) = (block for block in tables["table-5"].blocks if "seconds a frame" in block.title)
+    assert [row.labels[0] for row in latency.rows][:2] == ["S/ST-9", "S/T-9"]
+    speeds = tables["metric-speed"].blocks[0]
+    assert [row.cells[0].word for row in speeds.rows if row.labels[-1] == "piq"] == ["failed"]
+
+
+def test_figures_without_records_say_what_makes_them(tmp_path: Path) -> None:
+    figures = {figure.name: figure for figure in all_figures([tmp_path], tmp_path)}
+    for name in (
+        *NAMES - {"training-nano"},
+        "figure-5-planning",
+        "figure-9-sharpness",
+        "figure-11-slow-motion",
+    ):
+        figure = figures[name.replace("a-machine", "any-machine")]
+        assert not figure.rows and figure.command.startswith(("python -m ", "tox "))
+
+
+def test_plotted_numbers_are_those_of_the_records(results: Path) -> None:
+    cells = {(c["arm"], c["seed"]): r for r in make_ablations() for c in [r["cell"]]}
+    for row in ablations.identity(read_cells([results], "ablations")):
+        arm = "generator" if row["line"].startswith("with ") else "generator-no-identity"
+        assert {"clips": row["x"], "held_out": row["y"]} in cells[arm, row["seed"]]["details"]["curve"]
+    found = ablations.steps(read_cells([results], "ablations"))
+    line = [(row["x"], row["y"]) for row in found if row["seed"] == 1]
+    assert line == [(1, 41.0), (4, 18.5), (10, 14.0), (25, 12.2)]
+    swept = steps.rows(read_cells([results], "inference-steps"))
+    assert len(swept) == 64 and [row["task"] for row in swept[:32]] == ["interpolation"] * 32
+    assert swept[0]["sampler"] == "ddim" and swept[0]["fvd_random.low"] == 0.9 * swept[0]["fvd_random"]
+    layouts = masks.rows(read_cells([results], "mask-configs"), "synthetic")
+    assert list(dict.fromkeys(row["given"] for row in layouts)) == list(LAYOUTS)
+    failures = [row for row in efficiency.rows(read_cells([results], "efficiency")) if "failed" in row]
+    assert {row["failed"] for row in failures} == {"OOM"} and len(failures) == 2
+    assert {row["tool"] for row in speed.rows(read_cells([results], "metric-speed"))} >= {"mardini", "cd-fvd"}
+    assert len(scaling.rows(read_cells([results], "scaling"))) == 10
+
+
+def test_figures_are_the_same_to_the_last_byte_when_drawn_again(results: Path, tmp_path: Path) -> None:
+    figures = {figure.name: figure for figure in all_figures([results], tmp_path)}
+    for name in ("scaling-a-machine", "figure-6c-identity"):
+        for folder in ("one", "two"):
+            figures[name].write(tmp_path / folder)
+        one, two = (sorted((tmp_path / folder).glob(f"{name}.*")) for folder in ("one", "two"))
+        assert [path.suffix for path in one] == [".csv", ".pdf", ".png"]
+        assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+        pdf = one[1].read_bytes()
+        assert b"CreationDate" not in pdf and b"/Type3" not in pdf and b"/FontFile2" in pdf
+        with one[0].open(newline="") as file:
+            assert len(list(csv.DictReader(file))) == len(figures[name].rows)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - {"training-nano"}))
+def test_nothing_in_a_figure_overlaps_or_is_cut_off(results: Path, tmp_path: Path, name: str) -> None:
+    """Tick labels of an axis keep clear of each other, and all text lies on the page, in a size that can be read."""
+    (figure,) = (figure for figure in all_figures([results], tmp_path) if figure.name == name)
+    with styled() as pyplot:
+        made = figure.drawn(pyplot)
+        made.canvas.draw()
+        page = made.bbox
+        for ax in made.axes:
+            for axis in (ax.xaxis, ax.yaxis):
+                labels = [
+                    label for label in axis.get_ticklabels() if label.get_text() and label.get_visible()
+                ]
+                inside = [label for label in labels if drawn(axis, label)]
+                boxes = sorted(
+                    (label.get_window_extent() for label in inside), key=lambda box: (box.x0, box.y0)
+                )
+                assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes)), name
+            words = [ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts]
+            for text in (text for text in words if text.get_text()):
+                box = text.get_window_extent()
+                assert page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1, text.get_text()
+                assert page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1, text.get_text()
+                assert text.get_fontsize() >= 6
+
+
+def drawn(axis: Any, label: Any) -> bool:
+    """Whether a tick label is within the view: Matplotlib keeps some beyond its ends."""
+    place = label.get_position()[0 if axis.axis_name == "x" else 1]
+    low, high = sorted(axis.get_view_interval())
+    return low <= place <= high
+
+
+def test_colours_are_told_apart() -> None:
+    """Also where red and green look alike: in the plane that remains, no two systems come close."""
+    values = {name: [int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)] for name, code in COLOURS.items()}
+    own = [values[name] for name in ("repeat", "blend", "flow", "minterpolate", "mardini")]
+    for r, g, b in own:
+        assert 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.75  # none is too light on white
+    # Viénot, Brettel & Mollon 1999: what a deuteranope sees
+    seen = [(0.29 * r + 0.71 * g, -0.03 * r + 0.03 * g + b) for r, g, b in own]
+    assert min(math.dist(x, y) for x, y in itertools.combinations(seen, 2)) > 0.08
+    assert len({json.dumps(look(name), sort_keys=True) for name in COLOURS}) == len(COLOURS)
