@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FRAMES, SIZE, FPS = 9, 32, 24.0
 BATCH = 8
-LR = 8e-3
+LR = 4e-3
 """With the small planner; half of it with the large one, which is twice as wide and does not settle at this rate."""
 CODEC_CLIPS = 800
 SCORED_CLIPS = 16
@@ -130,7 +130,7 @@ def configuration(arm: Arm) -> MarDiniConfig:
 
 def rate(planner: PlannerConfig) -> float:
     """Peak learning rate of an arm."""
-    return LR * SMALL.hidden / planner.hidden
+    return LR
 
 
 def stages(cell: Cell, arm: Arm) -> list[Stage]:
@@ -176,7 +176,7 @@ def run(row: Stage, config: MarDiniConfig, out: Path, seed: int, keep_every: int
     register(config)
     words = ["--stage", row.name, "--preset", config.name, "--out", str(out), "--seed", str(seed)]
     words += ["--batch", str(BATCH), "--lr", str(rate(config.planner)), "--log-every", "10"]
-    words += ["--workers", "0", "--device", "cpu"]
+    words += ["--workers", "0", "--device", "cpu", "--optimizer", "muon"]
     if keep_every is not None:
         words += ["--keep-every", str(keep_every)]
     run([row], parse(words))
