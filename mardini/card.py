@@ -82,6 +82,8 @@ def choices(model: MarDini, codec: nn.Module) -> list[str]:
         "(not given in the paper).",
         "The plan enters the generator's MLP modulation as its mean over each frame (how it enters is not given in "
         "the paper).",
+        "MLPs: two matrices with SiLU between; self-attention starts with queries equal to keys and an output that "
+        "gives back half of the values (activation and initial weights are not given in the paper).",
         "Masks: at 100% preserved, one frame stays masked; in joint stages, one frame is always preserved (not given "
         "in the paper).",
         f"Identity Attention: {identity}.",
