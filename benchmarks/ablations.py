@@ -32,7 +32,7 @@ FIRST_SEED = 19_000_000
 COLUMNS = {"psnr_clip": "psnr_clip", "lpips_alex_random_all": "lpips_alex", "fvd_random": "fvd"}
 """What is scored: column -> metric."""
 STEPS = 25
-SWEEP = (1, 4, 10)
+SWEEP = (1, 2, 4, 8, 10, 50, 100)
 """Inference steps scored besides ``STEPS`` (Figure 6a), in the arm ``both-small``."""
 POINTS = 4
 """Checkpoints along training that are scored (Figure 6b), in the arm ``both-small``."""

@@ -42,7 +42,7 @@ class Muon(torch.optim.AdamW):
     """AdamW for ``others``, and orthogonal momentum for ``matrices``, which may be none."""
 
     def __init__(self, matrices: list[nn.Parameter], others: list[nn.Parameter], lr: float) -> None:
-        # Tensor by tensor, the bookkeeping of shards costs a small model more than its arithmetic; the result is the same.
+        # Tensor by tensor, a small model's bookkeeping of shards costs more than its arithmetic; results are the same.
         super().__init__(others, lr, betas=BETAS, weight_decay=WEIGHT_DECAY, foreach=True)
         self.matrices = matrices
 

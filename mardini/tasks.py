@@ -20,7 +20,6 @@ from mardini.planner import ReconstructionHead
 from mardini.stages import Stage
 from mardini.vae import FACTOR, LatentCodec
 
-
 LATENT_NOISE = 0.03
 """Standard deviation of the noise added to latents (of about unit variance) while the codec is trained."""
 

@@ -21,6 +21,7 @@ _ESCAPES = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     "–": "--",
+    "−": "$-$",
     "→": r"$\rightarrow$",
     "×": r"$\times$",
     "≥": r"$\geq$",

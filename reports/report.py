@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.catalogue import all_figures
+from reports.claims import claims
 from reports.figure import Figure
 from reports.groups import own_tables
 from reports.records import Group, Results, read_groups
@@ -40,7 +41,7 @@ class Report:
     @staticmethod
     def of(results: Results, kept: Path) -> Report:
         """Read all records."""
-        tables = [*paper_tables(results), *own_tables(results)]
+        tables = [*paper_tables(results), claims(results), *own_tables(results)]
         figures = all_figures(results, kept / FIGURES)
         shown = [f for f in figures if f.rows and (f.frames is not False or f.kept(kept / FIGURES))]
         names = {figure.name for figure in shown}

@@ -112,17 +112,20 @@ def over_seeds(records: Sequence[Record], name: str) -> Cell:
     """Mean over seeds with a 95 % interval by Student's t."""
     found = [(r["values"][name]["value"], f"{r['path']}#{name}") for r in records if name in r["values"]]
     known = [(value, origin) for value, origin in found if value is not None]
-    if not known:
+    return mean_over_seeds([value for value, _ in known], tuple(origin for _, origin in known))
+
+
+def mean_over_seeds(values: Sequence[float], origins: tuple[str, ...], signed: bool = False) -> Cell:
+    """Mean with a 95 % interval by Student's t; no interval of one seed, no value of none."""
+    if not values:
         return MISSING
-    values = [value for value, _ in known]
-    mean, origins = statistics.fmean(values), tuple(origin for _, origin in known)
-    if len(known) < 2:
-        return Cell(mean, n=1, origin=origins)
+    mean = same(statistics.fmean(values))
+    if len(values) < 2:
+        return Cell(mean, n=1, signed=signed, origin=origins)
     from scipy import stats
 
-    half = float(stats.t.ppf(0.975, len(known) - 1)) * statistics.stdev(values) / math.sqrt(len(known))
-    low, high = same(mean - half), same(mean + half)
-    return Cell(same(mean), low, high, n=len(known), origin=origins)
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
+    return Cell(mean, same(mean - half), same(mean + half), n=len(values), signed=signed, origin=origins)
 
 
 def same(value: float) -> float:

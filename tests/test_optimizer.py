@@ -24,7 +24,10 @@ def test_updates_are_nearly_orthogonal(shape: tuple[int, int]) -> None:
     values = torch.linalg.svdvals(orthogonal(matrix))
     assert values.min() > 0.5 and values.max() < 1.3
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    assert torch.nn.functional.cosine_similarity(orthogonal(matrix).flatten(), (left @ right).flatten(), 0) > 0.95
+    assert (
+        torch.nn.functional.cosine_similarity(orthogonal(matrix).flatten(), (left @ right).flatten(), 0)
+        > 0.95
+    )
 
 
 def test_a_matrix_moves_by_its_rate_whatever_the_size_of_its_gradient() -> None:
