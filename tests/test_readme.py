@@ -13,7 +13,7 @@ from eval.systems.diffusion import PROMPT
 from eval.systems.rivals import RIVALS, TAKES
 from eval.table import tables
 from mardini import generate, synthetic
-from mardini.video import read_image
+from mardini.video import read_image, read_video
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -94,3 +94,9 @@ def test_every_picture_of_a_task_comes_out_of_its_command(
         assert made.shape == kept.shape
         assert np.abs(made.astype(float) - kept).mean() < 0.5, name
         assert f"](docs/tasks/{name}.png)" in README
+    ((command, name),) = re.findall(r"^python -m mardini\.generate (.* --out (\S+\.gif))$", README, re.MULTILINE)
+    assert generate.main([*command.split(), "--device", "cpu"]) == 0
+    moving, kept = read_video(tmp_path / name), read_video(ROOT / "docs/tasks" / name)
+    assert moving.shape == kept.shape
+    assert np.abs(moving.astype(float) - kept).mean() < 4  # of 256 colours, chosen clip by clip
+    assert f"](docs/tasks/{name})" in README
