@@ -13,6 +13,8 @@ from typing import Any
 GIB = 2**30
 SHORTEST = 0.05
 """Seconds that a repeat lasts at least."""
+LONG = 30.0
+"""Seconds after which there are no more repeats: what takes so long hardly varies."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Timing:
 def timed(run: Callable[[], object], device: str = "cpu", repeats: int = 3, warm: int = 1) -> Timing:
     """Time ``run``: ``warm`` calls that do not count, then ``repeats``, each until the device has finished.
 
-    Where a call is too short for the clock, a repeat is many calls, and counts as their mean.
+    Where a call is too short for the clock, a repeat is many calls, and counts as their mean; after ``LONG`` there are no more.
     """
     for _ in range(warm):
         run()
-    found = [once(run, device, 1) for _ in range(repeats)]
+    found: list[float] = []
+    while len(found) < repeats and sum(found) < LONG:
+        found.append(once(run, device, 1))
     if max(found) < SHORTEST:
         calls = math.ceil(SHORTEST / max(*found, 1e-6))
         found = [once(run, device, calls) for _ in range(repeats)]

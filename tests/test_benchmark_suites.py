@@ -51,6 +51,11 @@ def test_timing_leaves_out_the_warm_calls() -> None:
     }
 
 
+def test_long_calls_are_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.timing.LONG", 0.1)
+    assert len(timed(lambda: time.sleep(0.06), repeats=5).seconds) == 2
+
+
 def test_short_calls_are_repeated_until_the_clock_can_tell() -> None:
     calls: list[int] = []
     timing = timed(lambda: calls.append(1), repeats=2)

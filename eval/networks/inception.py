@@ -21,6 +21,7 @@ from eval.networks.resize import CONVENTIONS
 
 FEATURES = 2048
 BATCH = 16  # frames at a time: long clips do not take more memory
+CPU_BATCH = 4  # more do not fit its cache
 
 
 class Conv(nn.Module):
@@ -197,10 +198,11 @@ class Inception(nn.Module):
         ``convention``: how they become 299x299, a key of ``resize.CONVENTIONS``; default: as in pytorch-fid.
         """
         device = self.fc.weight.device
+        size = CPU_BATCH if device.type == "cpu" else BATCH
         with full_precision(device):
             parts = [
                 self(CONVENTIONS[convention](part, device).contiguous(memory_format=torch.channels_last))
-                for part in np.split(frames, range(BATCH, len(frames), BATCH))
+                for part in np.split(frames, range(size, len(frames), size))
             ]
         return torch.cat(parts).float().cpu().numpy()
 
