@@ -41,7 +41,8 @@ class Timing:
 def timed(run: Callable[[], object], device: str = "cpu", repeats: int = 3, warm: int = 1) -> Timing:
     """Time ``run``: ``warm`` calls that do not count, then ``repeats``, each until the device has finished.
 
-    Where a call is too short for the clock, a repeat is many calls, and counts as their mean; after ``LONG`` there are no more.
+    Where a call is too short for the clock, a repeat is many calls, and counts as their mean. After ``LONG``
+    there are no more.
     """
     for _ in range(warm):
         run()

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import metric_speed
+from benchmarks.records import read_all
 from eval.systems.diffusion import PROMPT
 from eval.systems.rivals import RIVALS, TAKES
 from eval.table import tables
@@ -67,6 +69,11 @@ def test_the_calibration_table_is_that_of_the_committed_records() -> None:
         assert found[method]["dataset"]["clips"] == 60
 
 
+def test_the_speeds_are_those_of_the_committed_records() -> None:
+    (folder,) = (ROOT / "benchmarks/results/metric-speed").iterdir()
+    assert f"```text\n{metric_speed.summary(read_all(folder))}\n```" in README
+
+
 def test_the_table_of_rivals_is_that_of_the_code() -> None:
     rows = re.findall(r"^\| `([\w.-]+)` \|(.*)\|$", README, re.MULTILINE)
     shown = {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
@@ -94,7 +101,9 @@ def test_every_picture_of_a_task_comes_out_of_its_command(
         assert made.shape == kept.shape
         assert np.abs(made.astype(float) - kept).mean() < 0.5, name
         assert f"](docs/tasks/{name}.png)" in README
-    ((command, name),) = re.findall(r"^python -m mardini\.generate (.* --out (\S+\.gif))$", README, re.MULTILINE)
+    ((command, name),) = re.findall(
+        r"^python -m mardini\.generate (.* --out (\S+\.gif))$", README, re.MULTILINE
+    )
     assert generate.main([*command.split(), "--device", "cpu"]) == 0
     moving, kept = read_video(tmp_path / name), read_video(ROOT / "docs/tasks" / name)
     assert moving.shape == kept.shape
