@@ -7,7 +7,7 @@ import importlib
 from benchmarks.suite import Suite
 from mardini.errors import unknown
 
-NAMES = ("mask-configs", "inference-steps", "efficiency", "ablations", "metric-speed", "scaling")
+NAMES = ("mask-configs", "inference-steps", "efficiency", "ablations", "metric-speed", "scaling", "codec")
 
 
 def suite_of(name: str) -> Suite:

@@ -18,8 +18,12 @@ MODEL = "mardini"
 
 
 def own_tables(results: Results) -> list[Table]:
-    """A table for every set of clips, and one of the metrics' speed."""
-    return [*(of_group(group) for group in read_groups(results)), *speed(read_cells(results, "metric-speed"))]
+    """A table for every set of clips, one of the codec, and one of the metrics' speed."""
+    return [
+        *(of_group(group) for group in read_groups(results)),
+        *codec(read_cells(results, "codec")),
+        *speed(read_cells(results, "metric-speed")),
+    ]
 
 
 def of_group(group: Group) -> Table:
@@ -127,6 +131,32 @@ def floors(group: Group, names: Sequence[str]) -> list[str]:
     if not found:
         return []
     return [f"Floor, one half of the true videos against the other (half the samples): {', '.join(found)}."]
+
+
+def codec(cells: Sequence[Record]) -> list[Table]:
+    """The shipped codec and the best linear one on the frames of each data set."""
+    columns = (
+        Column("PSNR, dB", "higher", ranked=False),
+        Column("PCA, dB", "higher", ranked=False),
+        Column("gain, dB"),
+    )
+    rows = []
+    for record in sorted(cells, key=lambda r: (r["cell"]["dataset"], r["cell"]["size"])):
+        names = [of_cell(record, name) for name in ("psnr", "psnr_pca", "gain")]
+        rows.append(Row((record["cell"]["dataset"], f"{record['cell']['size']} px"), tuple(names)))
+    if not rows:
+        return []
+    block = Block(
+        "The codec that ships",
+        False,
+        ("frames of", "squares"),
+        columns,
+        tuple(rows),
+        "codec",
+        RUN.format("codec"),
+    )
+    notes = ("PCA: of 8 x 8 x 3 blocks to as many numbers as the codec's, fitted to these very frames.",)
+    return [Table("codec", "Reconstruction by codec and PCA", (block,), notes)]
 
 
 def speed(cells: Sequence[Record]) -> list[Table]:

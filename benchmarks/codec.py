@@ -1,0 +1,121 @@
+"""Reconstruction by the shipped codec against the best linear one of equal size: a PCA of 8 x 8 x 3 blocks.
+
+The PCA is fitted to the very frames it is judged on, so no linear code of such blocks does better on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import quality
+from benchmarks.suite import Context, Outcome, Shown, Suite, entry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from mardini.vae import LatentCodec
+
+FRAMES_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Squares of ``size`` pixels a side from the frames of ``clips`` clips; 0: of all."""
+
+    dataset: str
+    size: int
+    clips: int
+
+
+def measure(cell: Cell, context: Context) -> Outcome:
+    """PSNR of both, error pooled over all frames, and their difference with an interval over source videos."""
+    import numpy as np
+    import torch
+
+    from eval.datasets import load_dataset
+    from eval.metrics.pixel import psnr_from_mse
+    from eval.statistics import draw_sources
+    from eval.systems.mardini import shipped
+    from mardini import checkpoint
+
+    dataset = load_dataset(cell.dataset, data_root=context.data_root, limit=cell.clips or None)
+    _, codec = checkpoint.load(shipped())
+    clips = [squares(clip.load(), cell.size) for clip in dataset.clips]
+    with torch.no_grad():
+        ours = [float(((clip - reconstructed(codec, clip)) ** 2).mean()) for clip in clips]
+        linear = pca_errors(clips, codec.config.channels)
+    sources = [clip.source for clip in dataset.clips]
+    own, other = (float(psnr_from_mse(np.mean(side))) for side in (ours, linear))
+    draws = [
+        draw_sources(side, sources) for side in (ours, linear)
+    ]  # of the same sources: the seed is the same
+    gains = [psnr_from_mse(means) for means in draws if means is not None]
+    low, high = np.quantile(gains[0] - gains[1], [0.025, 0.975]).tolist() if gains else (None, None)
+    values = {
+        "psnr": entry(own),
+        "psnr_pca": entry(other),
+        "gain": entry(own - other, low=low, high=high, n=len(clips)),
+    }
+    details = {
+        "frames": sum(map(len, clips)),
+        "channels": codec.config.channels,
+        "dataset": dataset.fingerprint,
+    }
+    return Outcome(values, details, quality.weights())
+
+
+def squares(frames: np.ndarray, size: int) -> Tensor:
+    """The middle square of every frame by averaging, float32 (T, 3, size, size) in [0, 1]."""
+    import cv2
+    import numpy as np
+
+    from mardini.video import to_float
+
+    side = min(frames.shape[1:3])
+    top, left = ((length - side) // 2 for length in frames.shape[1:3])
+    cut = frames[:, top : top + side, left : left + side]
+    return to_float(
+        np.stack([cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA) for frame in cut])
+    )
+
+
+def reconstructed(codec: LatentCodec, clip: Tensor) -> Tensor:
+    """Encoded, decoded, and cut to [0, 1]."""
+    import torch
+
+    return torch.cat([codec.decode(codec.encode(part)).clamp(0, 1) for part in clip.split(FRAMES_AT_ONCE)])
+
+
+def pca_errors(clips: list[Tensor], channels: int) -> list[float]:
+    """Mean squared error of each clip by the ``channels`` principal components of all blocks."""
+    import torch
+    from torch.nn.functional import pixel_unshuffle
+
+    from mardini.vae import FACTOR
+
+    blocks = [pixel_unshuffle(clip.double(), FACTOR).movedim(1, -1).flatten(0, -2) for clip in clips]
+    mean = torch.cat(blocks).mean(0)
+    centred = [part - mean for part in blocks]
+    moments = sum(
+        (part.T @ part for part in centred), start=torch.zeros(len(mean), len(mean), dtype=mean.dtype)
+    )
+    basis = torch.linalg.eigh(moments)[1][:, -channels:]
+    return [float(((part - part @ basis @ basis.T) ** 2).mean()) for part in centred]
+
+
+def axes(device: str) -> dict[str, tuple[Any, ...]]:
+    return {"dataset": ("synthetic",), "size": (64, 128, 256), "clips": (0,)}
+
+
+SUITE = Suite(
+    name="codec",
+    line="reconstruction by the shipped codec against a PCA of equal size",
+    cell=Cell,
+    axes=axes,
+    measure=measure,
+    shown=(Shown("psnr", "PSNR"), Shown("psnr_pca", "PCA"), Shown("gain", "gain")),
+    inputs=lambda cell: quality.weights(),
+    work=lambda cell: cell.size**2,
+)
