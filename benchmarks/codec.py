@@ -47,6 +47,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
         ours = [float(((clip - reconstructed(codec, clip)) ** 2).mean()) for clip in clips]
         linear = pca_errors(clips, codec.config.channels)
     sources = [clip.source for clip in dataset.clips]
+    ours, linear = ([255**2 * error for error in side] for side in (ours, linear))
     own, other = (float(psnr_from_mse(np.mean(side))) for side in (ours, linear))
     draws = [
         draw_sources(side, sources) for side in (ours, linear)

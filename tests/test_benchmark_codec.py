@@ -33,4 +33,5 @@ def test_the_shipped_codec_beats_the_best_linear_one(tmp_path: Path) -> None:
     assert gain["value"] == pytest.approx(
         outcome.values["psnr"]["value"] - outcome.values["psnr_pca"]["value"]
     )
+    assert 15 < outcome.values["psnr_pca"]["value"] < 40
     assert gain["low"] <= gain["value"] <= gain["high"] and outcome.details["frames"] == 27
