@@ -300,7 +300,8 @@ def test_what_is_said_of_the_training_is_what_the_trainer_was_told(context: Cont
     outcome = ablations.measure(ablations.Cell("planner-large", 0, 4), context)
     (path,) = context.cache.rglob("planner-large-1-of-1/options.json")
     told = json.loads(path.read_text())
-    assert told["lr"] == outcome.details["learning_rate"] == ablations.LR / 2
+    assert told["lr"] == outcome.details["learning_rate"] == ablations.LR
+    assert told["optimizer"] == outcome.details["optimizer"] == ablations.OPTIMIZER
     assert (told["batch"], told["clips"], told["seed"]) == (outcome.details["batch"], 4, 0)
     assert told["frames"] == outcome.details["frames"] and told["resolution"] == outcome.details["size"]
 
