@@ -48,7 +48,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
         linear = pca_errors(clips, codec.config.channels)
     sources = [clip.source for clip in dataset.clips]
     ours, linear = ([255**2 * error for error in side] for side in (ours, linear))
-    own, other = (float(psnr_from_mse(np.mean(side))) for side in (ours, linear))
+    own, other = (float(psnr_from_mse(float(np.mean(side)))) for side in (ours, linear))
     draws = [
         draw_sources(side, sources) for side in (ours, linear)
     ]  # of the same sources: the seed is the same

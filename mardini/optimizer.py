@@ -8,6 +8,7 @@ held-out loss came to 0.37 with Muon and 0.42 with AdamW at its best rate, and M
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -41,9 +42,9 @@ def make(name: Optimizer, task: nn.Module, lr: float) -> Muon:
 class Muon(torch.optim.AdamW):
     """AdamW for ``others``, and orthogonal momentum for ``matrices``, which may be none."""
 
-    def __init__(self, matrices: list[nn.Parameter], others: list[nn.Parameter], lr: float) -> None:
+    def __init__(self, matrices: Sequence[Tensor], others: Sequence[Tensor], lr: float) -> None:
         # Tensor by tensor, a small model's bookkeeping of shards costs more than its arithmetic; results are the same.
-        super().__init__(others, lr, betas=BETAS, weight_decay=WEIGHT_DECAY, foreach=True)
+        super().__init__(list(others), lr, betas=BETAS, weight_decay=WEIGHT_DECAY, foreach=True)
         self.matrices = matrices
 
     def empty_state(self) -> None:
