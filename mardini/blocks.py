@@ -41,7 +41,7 @@ class Attention(nn.Module):
         """Start with queries equal to keys, and an output that gives back half of what the values take in.
 
         So tokens attend from the first step to those that look like them, and copy them (Trockman & Kolter 2023,
-        arXiv:2305.09828). The paper is silent about initial weights; in our trials this learned faster.
+        arXiv:2305.09828). The paper is silent about initial weights; this is our choice.
         """
         self.query.weight.copy_(self.key_value.weight[:dim])
         value = nn.init.orthogonal_(torch.empty_like(self.query.weight))
