@@ -119,7 +119,8 @@ def sharper(group: Group | None, kept: Path, command: str) -> Figure:
     here = bool(clips) and frames.have(list(group.records), clips)
     rows = sharpness.rows(group, frames) if here else still_true(kept / f"{name}.csv", group)
     draw = functools.partial(sharpness.draw, frames=frames)
-    return Figure(name, sharpness.TITLE, rows, draw, sharpness.size(rows), command, frames=here)
+    size = sharpness.size(rows) if here else (COLUMN, 2)  # rows of a kept table are words, and never drawn
+    return Figure(name, sharpness.TITLE, rows, draw, size, command, frames=here)
 
 
 def still_true(table: Path, group: Group) -> list[dict[str, Any]]:
