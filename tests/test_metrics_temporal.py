@@ -36,7 +36,7 @@ def test_flicker_is_vbenchs_formula():
 def test_a_still_clip_is_perfect_by_both():
     still = np.repeat(moving(frames=1), 3, axis=0)
     assert TemporalFlickering()(video(still)) == {"": 1.0}
-    assert WarpingError()(video(still)) == {"": 0.0}
+    assert WarpingError()(video(still))[""] == pytest.approx(0, abs=1e-20)
 
 
 def test_motion_that_flow_explains_costs_little_and_noise_much():

@@ -8,6 +8,7 @@ the backbone is the one of ``lpips_vgg``. Frames go in at their own size: the sc
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,23 +93,20 @@ class DISTS:
                 f"DISTS needs frames of at least {self.min_size}x{self.min_size} pixels, got {width}x{height}: "
                 "score larger frames or leave dists out of --metrics"
             )
+        layers = self.network.layers
         with torch.inference_mode():
-            real = self._recent(pair.reference, self._all_layers)
-            parts = []
-            for start in range(0, len(pair.prediction), self.batch):
-                part = slice(start, start + self.batch)
-                ours = self.network.layers(pair.prediction[part])
-                parts.append(self._compare(ours, [layer[part] for layer in real]))
+            kept = self._recent(pair.reference, lambda frames: list(map(layers, self._batches(frames))))
+            real = kept or map(layers, self._batches(pair.reference))
+            parts = [
+                self._compare(layers(frames), theirs)
+                for frames, theirs in zip(self._batches(pair.prediction), real, strict=True)
+            ]
             return torch.cat(parts).double().cpu().numpy()
 
-    def _all_layers(self, frames: np.ndarray) -> list[torch.Tensor]:
-        import torch
+    def _batches(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        return (frames[start : start + self.batch] for start in range(0, len(frames), self.batch))
 
-        starts = range(0, len(frames), self.batch)
-        parts = [self.network.layers(frames[start : start + self.batch]) for start in starts]
-        return [torch.cat(layer) for layer in zip(*parts, strict=True)]
-
-    def _compare(self, ours: list[torch.Tensor], real: list[torch.Tensor]) -> torch.Tensor:
+    def _compare(self, ours: Sequence[torch.Tensor], real: Sequence[torch.Tensor]) -> torch.Tensor:
         """One value a frame from features (N, C, h, w) of every layer."""
         import torch
 

@@ -10,7 +10,7 @@ on a clip, and the linear layers are applied to means over space, which is the s
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ LINEAR_SHA256 = {
     "squeeze": "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
 }
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}  # pixels, below which a layer has no output
-BATCH = {"alex": 32, "vgg": 2, "squeeze": 8}  # frames at a time on a CPU: more do not fit its cache
+BATCH = {"alex": 32, "vgg": 1, "squeeze": 8}  # frames at a time on a CPU: more do not fit its cache
 BACKBONE = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet"}
 
 
@@ -82,22 +82,23 @@ class LPIPS:
                 f"{width}x{height}: score larger frames or leave lpips out of --metrics"
             )
         with torch.inference_mode():
-            real = self._recent(pair.reference, self._trunk)
-            values = torch.zeros(len(pair.prediction), device=real[0].device)
-            for start in range(0, len(pair.prediction), self.batch):
-                part = slice(start, start + self.batch)
-                layers = zip(self._unit(pair.prediction[part]), real, self.network.lins, strict=True)  # type: ignore[arg-type]
-                for ours, theirs, linear in layers:
-                    difference = (ours - theirs[part]).square_().mean(dim=(2, 3))
-                    values[part] += difference @ linear.model[-1].weight.flatten()
-        return values.double().cpu().numpy()
+            kept = self._recent(pair.reference, lambda frames: list(map(self._unit, self._batches(frames))))
+            real = kept or map(self._unit, self._batches(pair.reference))
+            parts = [
+                self._compare(self._unit(frames), theirs)
+                for frames, theirs in zip(self._batches(pair.prediction), real, strict=True)
+            ]
+            return torch.cat(parts).double().cpu().numpy()
 
-    def _trunk(self, frames: np.ndarray) -> list[torch.Tensor]:
-        """``_unit`` of all frames, in the same batches as the frames they are compared with."""
-        import torch
+    def _batches(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        return (frames[start : start + self.batch] for start in range(0, len(frames), self.batch))
 
-        parts = [self._unit(frames[i : i + self.batch]) for i in range(0, len(frames), self.batch)]
-        return [torch.cat(layer) for layer in zip(*parts, strict=True)]
+    def _compare(self, ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Weighted squared differences of ``_unit``'s features, one value (N,) a frame; ``ours`` are overwritten."""
+        values = []
+        for a, b, linear in zip(ours, theirs, self.network.lins, strict=True):  # type: ignore[arg-type]
+            values.append(a.sub_(b).square_().mean(dim=(2, 3)) @ linear.model[-1].weight.flatten())
+        return sum(values[1:], values[0])
 
     def _unit(self, frames: np.ndarray) -> list[torch.Tensor]:
         """Each layer's features (N, C, h, w), of unit length in every place."""
@@ -129,13 +130,15 @@ def load_lpips(net: str, backbone: Path | None) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchvision deprecates the argument the package uses
         import lpips as package
+        import torch
 
-        network = package.LPIPS(pretrained=False, net=net, pnet_rand=True, verbose=False)
+        with torch.device("meta"):  # it makes a classifier of half a gigabyte, and drops it
+            network = package.LPIPS(pretrained=False, net=net, pnet_rand=True, verbose=False)
+    network.net.to_empty(device="cpu")
+    network.lins.to_empty(device="cpu")  # type: ignore[union-attr]
     if backbone is None:
         randomize_lpips(network)
     else:
-        import torch
-
         _load_backbone(network.net, torch.load(backbone, map_location="cpu", weights_only=True))
         linear = Path(package.__file__).parent / "weights" / "v0.1" / f"{net}.pth"
         if sha256(linear) != LINEAR_SHA256[net]:
