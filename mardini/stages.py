@@ -133,7 +133,7 @@ _SMALL = {
             "initial-generator-4fps": 4_000,
             "initial-generator-9": 1_600,
             "joint-model": 2_400,
-            "joint-task": 8_000,
+            "joint-task": 20_000,
             "both": 2_000,
         },
         "muon",
