@@ -61,7 +61,7 @@ class DISTS:
             "input": "RGB in [0, 1], ImageNet mean and deviation, no resize",
             "weights": f"ImageNet, channels {CHANNELS_SHA256[:8]}" if backbone else "seeded random",
         }
-        self._recent = Recent()
+        self.recent = Recent()
 
     @cached_property
     def network(self) -> Vgg:
@@ -95,7 +95,7 @@ class DISTS:
             )
         layers = self.network.layers
         with torch.inference_mode():
-            kept = self._recent(pair.reference, lambda frames: list(map(layers, self._batches(frames))))
+            kept = self.recent(pair.reference, lambda frames: list(map(layers, self._batches(frames))))
             real = kept or map(layers, self._batches(pair.reference))
             parts = [
                 self._compare(layers(frames), theirs)

@@ -58,7 +58,7 @@ class LPIPS:
         self.weights = (BACKBONE[net],) if backbone else ()
         self.min_size = SMALLEST[net]
         self.batch = BATCH[net] if device == "cpu" else 16
-        self._recent = Recent()
+        self.recent = Recent()
         self.variant = {
             "package": "lpips",
             "version": "0.1",
@@ -82,7 +82,7 @@ class LPIPS:
                 f"{width}x{height}: score larger frames or leave lpips out of --metrics"
             )
         with torch.inference_mode():
-            kept = self._recent(pair.reference, lambda frames: list(map(self._unit, self._batches(frames))))
+            kept = self.recent(pair.reference, lambda frames: list(map(self._unit, self._batches(frames))))
             real = kept or map(self._unit, self._batches(pair.reference))
             parts = [
                 self._compare(self._unit(frames), theirs)

@@ -37,6 +37,13 @@ class Recent:
         self._repeats = False
         self._seen: deque[bytes] = deque(maxlen=SEEN)
 
+    def clear(self) -> None:
+        """Forget all frames, and that any came twice."""
+        with self._lock:
+            self._kept.clear()
+            self._seen.clear()
+            self._repeats, self.used = False, 0
+
     def __call__(self, frames: np.ndarray, compute: Callable[[np.ndarray], Parts]) -> Parts | None:
         """``compute(frames)``, or what it gave for the same frames a short while ago.
 
