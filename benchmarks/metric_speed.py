@@ -107,7 +107,6 @@ def our_metrics(metrics: Sequence[str], context: Context) -> Callable[[Any, Any]
 
     from eval.metrics import build_metrics
     from eval.metrics.base import Video
-
     from eval.metrics.lpips import LPIPS
 
     built = build_metrics([NAMES.get(name, name) for name in metrics], "random", middle=False)
