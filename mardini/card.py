@@ -39,7 +39,7 @@ USE = """## Use
 from mardini import MarDiniPipeline
 
 pipeline = MarDiniPipeline.from_pretrained("PATH OR HUB ID")
-clip = pipeline.interpolate(first, last, 7, seed=0)        # uint8 RGB (H, W, 3) twice -> (9, H, W, 3)
+clip = pipeline.interpolate(first, last, 7, seed=0)  # uint8 RGB (H, W, 3) twice -> (9, H, W, 3)
 ```
 """
 
