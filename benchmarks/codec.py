@@ -107,6 +107,7 @@ def pca_errors(clips: list[Tensor], channels: int) -> list[float]:
 
 
 def axes(device: str) -> dict[str, tuple[Any, ...]]:
+    """Values of every field of a cell, where ``--with`` gives no others."""
     return {"dataset": ("synthetic",), "size": (64, 128, 256), "clips": (0,)}
 
 

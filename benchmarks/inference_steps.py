@@ -53,6 +53,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
 
 
 def axes(device: str) -> dict[str, tuple[Any, ...]]:
+    """Values of every field of a cell, where ``--with`` gives no others."""
     return {
         "dataset": ("synthetic",),
         "task": ("interpolation", "i2v"),

@@ -108,6 +108,7 @@ def our_metrics(metrics: Sequence[str], context: Context) -> Callable[[Any, Any]
     from eval.metrics import build_metrics
     from eval.metrics.base import Video
     from eval.metrics.lpips import LPIPS
+    from eval.metrics.recent import Recent
 
     built = build_metrics([NAMES.get(name, name) for name in metrics], "random", middle=False)
     columns = {column.metric.removesuffix("_random"): column.name for column in built.columns}
@@ -115,7 +116,7 @@ def our_metrics(metrics: Sequence[str], context: Context) -> Callable[[Any, Any]
     def run(prediction: np.ndarray, reference: np.ndarray) -> dict[str, float]:
         for metric in built.metrics:  # a repeat must not find the true frames' features of the one before
             if isinstance(metric, LPIPS):
-                metric.recent.clear()
+                metric.recent = Recent()
         frames = prediction.shape[1]
         given = (0, frames - 1)
         scores: dict[str, list[float]] = {}
@@ -138,6 +139,7 @@ def our_metrics(metrics: Sequence[str], context: Context) -> Callable[[Any, Any]
 
 
 def our_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The Fréchet step of ours, its import left out of ``--help``."""
     from eval.metrics.frechet import frechet_distance
 
     return frechet_distance(a, b)
@@ -193,6 +195,7 @@ def features(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def axes(device: str) -> dict[str, tuple[Any, ...]]:
+    """Values of every field of a cell, where ``--with`` gives no others."""
     tools = dict.fromkeys([OURS, *(tool for tools in PEERS.values() for tool in tools)])
     return {"metric": tuple(PEERS), "tool": tuple(tools), "clips": (8,), "frames": (9, 16), "size": (256,)}
 

@@ -37,6 +37,7 @@ class Cell:
 
 
 def allowed(cell: Cell) -> bool:
+    """Whether the series ``over`` has this size."""
     return cell.size in LEVELS.get(cell.over, ())
 
 
@@ -132,6 +133,7 @@ def summary(records: Sequence[Record]) -> str:
 
 
 def axes(device: str) -> dict[str, tuple[Any, ...]]:
+    """Values of every field of a cell, where ``--with`` gives no others."""
     sizes = sorted({size for sizes in LEVELS.values() for size in sizes})
     return {"over": tuple(LEVELS), "size": tuple(sizes)}
 

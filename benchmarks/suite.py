@@ -81,10 +81,12 @@ class Shown:
 
 
 def nothing(cell: Cell) -> dict[str, Any]:
+    """No inputs beyond the cell itself."""
     return {}
 
 
 def always(cell: Cell) -> bool:
+    """Every combination of values is a cell."""
     return True
 
 

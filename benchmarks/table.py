@@ -42,6 +42,7 @@ def position(value: Any) -> tuple[int, float, str]:
 
 
 def has(record: Record, name: str) -> bool:
+    """Whether a record holds a number under ``name``."""
     return record["values"].get(name, {}).get("value") is not None
 
 

@@ -12,7 +12,8 @@ from eval.metrics import FAMILIES, METRICS, Entry
 from eval.protocols import TASKS, protocol_for
 from eval.systems import SYSTEMS
 from eval.systems.rivals import RIVALS, TAKES, Rival, readiness
-from eval.weights import WEIGHTS, folders
+from eval.weight_files import WEIGHTS
+from eval.weights import folders
 
 Row = tuple[str, str, str]
 """Name, what it is, what of it is here."""

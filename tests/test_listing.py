@@ -15,7 +15,7 @@ from eval.datasets import DATASETS, davis_download, ucf101_download
 from eval.listing import needs
 from eval.metrics import METRICS
 from eval.systems import SYSTEMS
-from eval.weights import WEIGHTS
+from eval.weight_files import WEIGHTS
 
 ROOT = Path(__file__).parent.parent
 

@@ -46,13 +46,6 @@ def test_nothing_is_computed_or_kept_until_frames_come_again():
     assert compute.calls == 2
 
 
-def test_cleared_it_is_as_new():
-    recent = sharing()
-    recent.clear()
-    assert recent(clip(99), Counted()) is None
-    assert recent.used == 0
-
-
 def test_equal_frames_are_looked_up_by_content():
     compute, recent = Counted(), sharing()
     first = recent(clip(0), compute)

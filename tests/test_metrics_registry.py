@@ -117,7 +117,7 @@ def test_the_default_set_goes_on_without_them_and_says_so():
 def test_columns_with_weights_name_the_file_and_its_hash(tmp_path, monkeypatch):
     import dataclasses
 
-    from eval.weights import WEIGHTS
+    from eval.weight_files import WEIGHTS
 
     digest = hashlib.sha256(b"content").hexdigest()
     monkeypatch.setitem(WEIGHTS, "i3d", dataclasses.replace(WEIGHTS["i3d"], sha256=digest))

@@ -22,7 +22,7 @@ from eval.systems import PLACED, SYSTEMS, build_systems, parse_place
 from eval.systems.base import Task
 from eval.systems.interpolators import INTERPOLATORS, Interpolator
 from eval.systems.rivals import RIVALS, Hub, Readiness, fits, missing_packages, readiness
-from eval.weights import WEIGHTS
+from eval.weight_files import WEIGHTS
 from mardini.errors import UserError
 from mardini.files import sha256
 from mardini.video import write_png

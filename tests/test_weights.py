@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from eval import weights
-from eval.weights import WEIGHTS, Weight, availability, fetch, find_weights, rows
+from eval.weight_files import WEIGHTS, Weight
+from eval.weights import availability, fetch, find_weights, rows
 from mardini.download import DownloadError
 from mardini.errors import UserError
 

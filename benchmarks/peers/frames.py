@@ -14,12 +14,14 @@ from benchmarks.peers.tools import Maker, Tool, as_tensors, generated
 
 
 def scikit_psnr(cache: Path) -> Tool:
+    """scikit-image's ``peak_signal_noise_ratio``, frame by frame."""
     from skimage.metrics import peak_signal_noise_ratio
 
     return framewise(lambda a, b: float(peak_signal_noise_ratio(b, a, data_range=255)))
 
 
 def scikit_ssim(cache: Path) -> Tool:
+    """scikit-image's ``structural_similarity`` with the window of the paper, frame by frame."""
     from skimage.metrics import structural_similarity
 
     score: Any = structural_similarity
@@ -61,6 +63,8 @@ def torchmetrics_frames(name: str) -> Maker:
 
 
 def common_psnr(cache: Path) -> Tool:
+    """PSNR as the common_metrics loop computes it."""
+
     def score(a: np.ndarray, b: np.ndarray) -> float:
         error = np.mean((a.astype(np.float64) / 255 - b.astype(np.float64) / 255) ** 2)
         return 100.0 if error < 1e-10 else float(20 * np.log10(1 / np.sqrt(error)))
@@ -129,6 +133,8 @@ def lpips_one_by_one(net: str, spatial: bool = False) -> Maker:
 
 
 def torchmetrics_lpips(net: str) -> Maker:
+    """torchmetrics' LPIPS on all frames at once."""
+
     def make(cache: Path) -> Tool:
         import torch
         from torchmetrics.functional.image.lpips import _NoTrainLpips

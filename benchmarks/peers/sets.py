@@ -30,6 +30,7 @@ def pytorch_fid_network(cache: Path) -> Any:
 
 
 def pytorch_fid(cache: Path) -> Tool:
+    """FID by pytorch-fid."""
     import torch
     from pytorch_fid.fid_score import calculate_frechet_distance
 
@@ -45,6 +46,7 @@ def pytorch_fid(cache: Path) -> Tool:
 
 
 def torch_fidelity(cache: Path) -> Tool:
+    """FID by torch-fidelity, frames resized as TensorFlow 1 does."""
     import torch
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
@@ -64,6 +66,7 @@ def torch_fidelity(cache: Path) -> Tool:
 
 
 def torchmetrics_fid(cache: Path) -> Tool:
+    """FID by torchmetrics."""
     import torch
     from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -108,6 +111,7 @@ def clean_fid(cache: Path) -> Tool:
 
 
 def cd_fvd(cache: Path) -> Tool:
+    """FVD by cd-fvd's I3D."""
     from cdfvd.fvd import cdfvd
 
     metric = cdfvd("i3d", n_fake="full", ckpt_path=str(weight_file("i3d", cache)), device="cpu")  # type: ignore[arg-type]

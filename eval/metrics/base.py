@@ -142,7 +142,7 @@ class Metric(Protocol):
 
     @property
     def weights(self) -> Sequence[str]:
-        """Names in ``eval.weights.WEIGHTS``; empty for pixel metrics and for random weights."""
+        """Names in ``eval.weight_files.WEIGHTS``; empty for pixel metrics and for random weights."""
         ...
 
     @property

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from eval.metrics.base import AnyMetric, Column, FrameMetric, Pair, SetMetric, Video, VideoMetric
-from eval.weights import WEIGHTS, sha256_of_used
+from eval.weight_files import WEIGHTS
+from eval.weights import sha256_of_used
 
 if TYPE_CHECKING:
     from eval.metrics import Missing

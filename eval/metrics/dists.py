@@ -8,7 +8,7 @@ the backbone is the one of ``lpips_vgg``. Frames go in at their own size: the sc
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.metrics.base import Kind, Pair, middle_and_mean
-from eval.metrics.recent import Recent
+from eval.metrics.recent import Recent, in_batches
 from mardini.errors import UserError
 from mardini.files import sha256
 
@@ -61,7 +61,7 @@ class DISTS:
             "input": "RGB in [0, 1], ImageNet mean and deviation, no resize",
             "weights": f"ImageNet, channels {CHANNELS_SHA256[:8]}" if backbone else "seeded random",
         }
-        self.recent = Recent()
+        self._recent = Recent()
 
     @cached_property
     def network(self) -> Vgg:
@@ -95,16 +95,12 @@ class DISTS:
             )
         layers = self.network.layers
         with torch.inference_mode():
-            kept = self.recent(pair.reference, lambda frames: list(map(layers, self._batches(frames))))
-            real = kept or map(layers, self._batches(pair.reference))
+            real = self._recent.batches(pair.reference, self.batch, layers)
             parts = [
                 self._compare(layers(frames), theirs)
-                for frames, theirs in zip(self._batches(pair.prediction), real, strict=True)
+                for frames, theirs in zip(in_batches(pair.prediction, self.batch), real, strict=True)
             ]
             return torch.cat(parts).double().cpu().numpy()
-
-    def _batches(self, frames: np.ndarray) -> Iterator[np.ndarray]:
-        return (frames[start : start + self.batch] for start in range(0, len(frames), self.batch))
 
     def _compare(self, ours: Sequence[torch.Tensor], real: Sequence[torch.Tensor]) -> torch.Tensor:
         """One value a frame from features (N, C, h, w) of every layer."""

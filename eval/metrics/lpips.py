@@ -10,7 +10,7 @@ on a clip, and the linear layers are applied to means over space, which is the s
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.metrics.base import Kind, Pair, middle_and_mean
-from eval.metrics.recent import Recent
+from eval.metrics.recent import Recent, in_batches
 from mardini.errors import UserError
 from mardini.files import sha256
 
@@ -82,16 +82,12 @@ class LPIPS:
                 f"{width}x{height}: score larger frames or leave lpips out of --metrics"
             )
         with torch.inference_mode():
-            kept = self.recent(pair.reference, lambda frames: list(map(self._unit, self._batches(frames))))
-            real = kept or map(self._unit, self._batches(pair.reference))
+            real = self.recent.batches(pair.reference, self.batch, self._unit)
             parts = [
                 self._compare(self._unit(frames), theirs)
-                for frames, theirs in zip(self._batches(pair.prediction), real, strict=True)
+                for frames, theirs in zip(in_batches(pair.prediction, self.batch), real, strict=True)
             ]
             return torch.cat(parts).double().cpu().numpy()
-
-    def _batches(self, frames: np.ndarray) -> Iterator[np.ndarray]:
-        return (frames[start : start + self.batch] for start in range(0, len(frames), self.batch))
 
     def _compare(self, ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> torch.Tensor:
         """Weighted squared differences of ``_unit``'s features, one value (N,) a frame; ``ours`` are overwritten."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,11 @@ SEEN = 256  # frames remembered by their hash alone; systems are scored clip by 
 
 Parts = Sequence[Sequence["Tensor"]]
 """Features of one batch of frames after the other, each a tensor for every layer."""
+
+
+def in_batches(frames: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """``frames``, ``size`` at a time."""
+    return (frames[start : start + size] for start in range(0, len(frames), size))
 
 
 class Recent:
@@ -37,12 +42,12 @@ class Recent:
         self._repeats = False
         self._seen: deque[bytes] = deque(maxlen=SEEN)
 
-    def clear(self) -> None:
-        """Forget all frames, and that any came twice."""
-        with self._lock:
-            self._kept.clear()
-            self._seen.clear()
-            self._repeats, self.used = False, 0
+    def batches(
+        self, frames: np.ndarray, size: int, compute: Callable[[np.ndarray], Sequence[Tensor]]
+    ) -> Iterable[Sequence[Tensor]]:
+        """``compute`` of ``size`` frames after the other: kept ones, or each when it is asked for."""
+        kept = self(frames, lambda whole: [compute(part) for part in in_batches(whole, size)])
+        return kept if kept is not None else map(compute, in_batches(frames, size))
 
     def __call__(self, frames: np.ndarray, compute: Callable[[np.ndarray], Parts]) -> Parts | None:
         """``compute(frames)``, or what it gave for the same frames a short while ago.

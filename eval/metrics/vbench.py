@@ -309,6 +309,7 @@ def dino(file: Path | None, device: str) -> nn.Module:
 
 @functools.lru_cache(maxsize=2)
 def clip(name: str, file: Path | None, device: str) -> nn.Module:
+    """The image tower of CLIP, one for all scores that look through it."""
     from eval.networks.clip import load_clip
 
     return load_clip(name, file, device)

@@ -45,6 +45,8 @@ class QuickGELU(nn.Module):
 
 
 class MLP(nn.Module):
+    """A block's MLP, named as in OpenAI's files."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.c_fc = nn.Linear(width, 4 * width)
@@ -72,6 +74,8 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
+    """The blocks, one after the other: (N, L, width) -> (N, L, width)."""
+
     def __init__(self, width: int, layers: int, heads: int) -> None:
         super().__init__()
         self.resblocks = nn.Sequential(*(Block(width, heads) for _ in range(layers)))

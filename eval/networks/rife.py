@@ -27,6 +27,7 @@ MULTIPLE = 64  # the coarsest block works at 1/16 and halves twice more
 
 
 def leaky(convolution: nn.Module) -> nn.Sequential:
+    """A convolution and its leaky ReLU."""
     return nn.Sequential(convolution, nn.LeakyReLU(0.2))
 
 
@@ -81,6 +82,7 @@ class Block(nn.Module):
 
 
 def resized(x: Tensor, factor: float) -> Tensor:
+    """(N, C, H, W), ``factor`` times as large, bilinear."""
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from eval.systems.base import Between, Task, fill_gaps
 from eval.systems.rivals import RIVALS, check_given
-from eval.weights import WEIGHTS, fetch
+from eval.weight_files import WEIGHTS
+from eval.weights import fetch
 
 if TYPE_CHECKING:
     from eval.protocols import Protocol

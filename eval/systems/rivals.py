@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from eval.weights import WEIGHTS, find_weights, offline
+from eval.weight_files import WEIGHTS
+from eval.weights import find_weights, offline
 from mardini.errors import UserError
 
 Takes = Literal["first", "ends", "inside", "any"]
@@ -49,7 +50,7 @@ class Rival:
         takes: which frames it can be given.
         clips: length and size of what it generates, in words.
         licence: of its weights.
-        source: its weights: a name in ``eval.weights.WEIGHTS``, or a model on the Hub.
+        source: its weights: a name in ``eval.weight_files.WEIGHTS``, or a model on the Hub.
     """
 
     name: str

@@ -53,6 +53,7 @@ def identity(cells: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def done(cells: Sequence[Record]) -> list[Record]:
+    """The cells that hold numbers."""
     return [cell for cell in cells if cell["status"] == "done"]
 
 
