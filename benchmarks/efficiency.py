@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mardini.pipeline import MarDiniPipeline
 
 STEPS, GUIDANCE = 25, 2.5  # of the paper's image-to-video
+REPEATS = 3
 ATTENTION = {"ST": "spatio-temporal", "T": "temporal"}
 MODELS = {"S": "S/ST", "L": "L/ST", "nano": "nano", "mini": "mini", "tiny": "tiny"}
 
@@ -78,10 +79,9 @@ def measure(cell: Cell, context: Context) -> Outcome:
     before = peak_memory(context.device)
     image = np.random.default_rng(0).integers(0, 256, (cell.size, cell.size, 3), np.uint8)
     options: dict[str, Any] = {"steps": STEPS, "guidance": GUIDANCE, "resolution": "native"}
-    repeats = 5 if device.type == "cuda" else 3
-    whole = timed(lambda: pipeline.animate(image, cell.frames - 1, **options), context.device, repeats)
+    whole = timed(lambda: pipeline.animate(image, cell.frames - 1, **options), context.device, REPEATS)
     memory = peak_memory(context.device)
-    networks = timed(latents_only(pipeline, cell), context.device, repeats, warm=0)
+    networks = timed(latents_only(pipeline, cell), context.device, REPEATS, warm=0)
     generated = cell.frames - 1
     flops, codec = operations(config, cell)
     peak = peak_flops(device)
@@ -121,14 +121,12 @@ def build(config: MarDiniConfig, device: Any) -> MarDiniPipeline:
     from mardini.vae import LatentCodec
 
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    usual = torch.get_default_dtype()
-    torch.manual_seed(0)
-    torch.set_default_dtype(dtype)
-    try:
-        with torch.device(device):
-            model = MarDini(config).requires_grad_(False)
-    finally:
-        torch.set_default_dtype(usual)
+    with torch.device("meta"):
+        model = MarDini(config).to(dtype).requires_grad_(False)
+    model.to_empty(device=device)
+    random = torch.Generator(device).manual_seed(0)
+    for parameter in model.parameters():
+        parameter.normal_(0, 0.02, generator=random)
     codec = LatentCodec(config.codec).requires_grad_(False)
     return MarDiniPipeline(model, codec, device, dtype)
 

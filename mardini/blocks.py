@@ -44,7 +44,7 @@ class Attention(nn.Module):
         arXiv:2305.09828). The paper is silent about initial weights; this is our choice.
         """
         self.query.weight.copy_(self.key_value.weight[:dim])
-        value = nn.init.orthogonal_(torch.empty_like(self.query.weight))
+        value = nn.init.orthogonal_(torch.empty_like(self.query.weight, dtype=torch.float32))
         self.key_value.weight[dim:] = value
         self.out.weight.copy_(0.5 * value.T)
 
@@ -119,9 +119,21 @@ def _take(x: Tensor, index: Tensor) -> Tensor:
 def _attend(q: Tensor, k: Tensor, v: Tensor, pattern: str) -> Tensor:
     """Dense attention over the sequences that ``pattern`` makes of (B, heads, K, N, d); the shape of ``q`` returns."""
     queries, keys, values = (rearrange(part, pattern) for part in (q, k, v))
-    out = F.scaled_dot_product_attention(queries, keys, values)
+    if values.dtype == torch.bfloat16 and values.device.type == "cpu" and torch.is_grad_enabled():
+        out = _plain(queries, keys, values)
+    else:
+        out = F.scaled_dot_product_attention(queries, keys, values)
     left, right = pattern.split(" -> ")
     return rearrange(out, f"{right} -> {left}", b=q.shape[0], k=q.shape[2], n=q.shape[3])
+
+
+def _plain(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Attention spelled out, (B, heads, N, d) each: torch's own is slow to differentiate in bfloat16 on a CPU.
+
+    It builds N x N scores, which the windows of models that learn on a CPU can afford.
+    """
+    scores = (queries * queries.shape[-1] ** -0.5).to(values.dtype) @ keys.to(values.dtype).transpose(-2, -1)
+    return scores.softmax(dim=-1).to(values.dtype) @ values
 
 
 class MLP(nn.Module):

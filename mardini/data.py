@@ -5,8 +5,10 @@ Sources are datasets of :class:`Item`; ``mardini/video_data.py`` holds the one t
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.context import BaseContext
 
 import cv2
 import numpy as np
@@ -118,8 +120,7 @@ def batches(
         collate_fn=list,
         worker_init_fn=_single_thread,
         prefetch_factor=4 if workers else None,
-        # A forked worker would inherit OpenCV's thread pool without its threads, and hang.
-        multiprocessing_context="spawn" if workers else None,
+        multiprocessing_context=_server() if workers else None,
     )
     for items in loader:
         for item in items:
@@ -128,9 +129,23 @@ def batches(
         yield items
 
 
+def _server() -> BaseContext:
+    """Workers are forked from a process that has torch ready, and no threads: OpenCV's would be lost, and hang.
+
+    All loaders of a run share it: spawned afresh, sixteen workers keep a machine busy for ten seconds.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mardini.data"])
+    return context
+
+
 def to_batch(items: Sequence[Item], device: torch.device | str = "cpu") -> Tensor:
     """Frames of items as one float32 tensor (B, K, 3, H, W) in [0, 1]."""
-    frames = torch.stack([item.frames for item in items if item.frames is not None])
+    clips = [item.frames for item in items if item.frames is not None]
+    # Only from pinned memory does a copy to a GPU not wait for what that still has to do.
+    pinned = torch.device(device).type == "cuda"
+    frames = torch.empty((len(clips), *clips[0].shape), dtype=torch.uint8, pin_memory=pinned)
+    torch.stack(clips, out=frames)
     return frames.to(device, non_blocking=True).float() / 255
 
 

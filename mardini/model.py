@@ -28,6 +28,8 @@ UNCONDITIONAL = 0.1
 class MarDini(nn.Module, Pretrained):
     """The two networks of arXiv:2410.20280. Masks are (B, K), bool, True = masked frame.
 
+    Losses take masks, diffusion steps and dropped plans best on the CPU: there they make no GPU wait.
+
     ``codec`` is the latent codec of the checkpoint that the networks came from, kept beside them so that they can be
     saved again; it is no submodule, and neither moves nor trains with them.
     """
@@ -59,31 +61,31 @@ class MarDini(nn.Module, Pretrained):
 
     def planner_loss(self, z_low: Tensor, mask: Tensor, head: ReconstructionHead) -> Tensor:
         """Planner alone: || M z_low - M f(P(z_low masked)) ||^2, a scalar."""
-        return masked_mse(head(self.plan(z_low, MaskedFrames.pack(mask))), z_low, mask)
+        masked = MaskedFrames.pack(mask).to(z_low.device)
+        return masked_mse(head(self.plan(z_low, masked)), z_low, masked.mask)
 
     def generator_loss(
         self, z_high: Tensor, mask: Tensor, step: Tensor, noise: Tensor, plan_grid: tuple[int, int]
     ) -> Tensor:
         """Generator alone: || M v - M G(z_t, Z_uncond, t) ||^2. ``step``: (B,), 0 to 999; ``noise``: as ``z_high``."""
         plan = self.generator.unconditional_plan((*z_high.shape[:2], *plan_grid, self.config.planner.hidden))
-        return self._velocity_loss(z_high, MaskedFrames.pack(mask), step, noise, plan)
+        return self._velocity_loss(z_high, MaskedFrames.pack(mask).to(z_high.device), step, noise, plan)
 
     def joint_loss(
         self, z_low: Tensor, z_high: Tensor, mask: Tensor, step: Tensor, noise: Tensor, drop: Tensor
     ) -> Tensor:
         """Both: || M v - M G(z_t, P(z_low masked), t) ||^2, ``Z_uncond`` the plan where ``drop`` (B,) is True."""
-        masked = MaskedFrames.pack(mask)
+        masked = MaskedFrames.pack(mask).to(z_low.device)
         plan = self.plan(z_low, masked)
-        plan = torch.where(
-            drop[:, None, None, None, None], self.generator.unconditional_plan(plan.shape), plan
-        )
+        dropped = drop.to(plan.device)[:, None, None, None, None]
+        plan = torch.where(dropped, self.generator.unconditional_plan(plan.shape), plan)
         return self._velocity_loss(z_high, masked, step, noise, plan)
 
     def _velocity_loss(
         self, z: Tensor, masked: MaskedFrames, step: Tensor, noise: Tensor, plan: Tensor
     ) -> Tensor:
         noised = torch.where(masked.mask[:, :, None, None, None], add_noise(z, noise, step), z)
-        predicted = self.generator(noised, step + 1, plan, masked, _frame_times(z))
+        predicted = self.generator(noised, step.to(z.device) + 1, plan, masked, _frame_times(z))
         return masked_mse(predicted, velocity(z, noise, step), masked.mask)
 
 

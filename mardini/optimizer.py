@@ -67,36 +67,56 @@ class Muon(torch.optim.AdamW):
     def step(self, closure: Any = None) -> Any:
         loss = super().step(closure)
         rate = self.param_groups[0]["lr"]
+        by_shape: dict[torch.Size, list[Tensor]] = {}
         for matrix in self.matrices:
-            if matrix.grad is None:
-                continue
-            if not self.state[matrix]:
-                self.state[matrix] = {"momentum": torch.zeros_like(matrix)}
-            momentum = self.state[matrix]["momentum"]
-            momentum.lerp_(matrix.grad, 1 - MOMENTUM)
-            update = _orthogonal_like(matrix, matrix.grad.lerp(momentum, MOMENTUM))  # Nesterov's look ahead
-            scale = MATRIX_RATE * rate * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-            matrix.mul_(1 - MATRIX_RATE * rate * WEIGHT_DECAY).add_(update, alpha=-scale)
+            if matrix.grad is not None:
+                by_shape.setdefault(matrix.shape, []).append(matrix)
+                if not self.state[matrix]:
+                    self.state[matrix] = {"momentum": torch.zeros_like(matrix)}
+        for (rows, columns), matrices in by_shape.items():
+            gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
+            momenta = [self.state[matrix]["momentum"] for matrix in matrices]
+            own = [local(gradient) for gradient in gradients]
+            torch._foreach_lerp_([local(momentum) for momentum in momenta], own, 1 - MOMENTUM)  # pyright: ignore
+            # Nesterov's look ahead
+            ahead = torch._foreach_lerp(own, [local(momentum) for momentum in momenta], MOMENTUM)  # pyright: ignore
+            updates = _orthogonal_like(matrices, ahead)
+            weights = [local(matrix) for matrix in matrices]
+            torch._foreach_mul_(weights, 1 - MATRIX_RATE * rate * WEIGHT_DECAY)  # pyright: ignore
+            scale = MATRIX_RATE * rate * max(1.0, rows / columns) ** 0.5
+            torch._foreach_add_(weights, updates, alpha=-scale)  # pyright: ignore
         return loss
 
 
-def _orthogonal_like(matrix: Tensor, update: Tensor) -> Tensor:
-    """``update`` made orthogonal as a whole, sharded as ``matrix`` is."""
-    if not isinstance(matrix, DTensor):
-        return orthogonal(update)
-    assert isinstance(update, DTensor)
-    return distribute_tensor(
-        orthogonal(update.full_tensor()), matrix.device_mesh, matrix.placements, src_data_rank=None
-    )
+def local(tensor: Tensor) -> Tensor:
+    """This process's shard, to be changed in place; far cheaper than going through the sharded tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor.detach()
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Nearly the closest orthogonal matrix: singular values between about 0.7 and 1.2, by Newton-Schulz."""
+def _orthogonal_like(matrices: list[Tensor], updates: list[Tensor]) -> list[Tensor]:
+    """Shards of ``updates``, each made orthogonal as a whole; ``matrices``, of one shape, say how it is sharded."""
+    like = matrices[0]
+    if not isinstance(like, DTensor) or like.device_mesh.size() == 1:
+        return list(orthogonal(torch.stack(updates)).unbind())
+    mesh, placements = like.device_mesh, like.placements
+    pieces = [
+        DTensor.from_local(update, mesh, placements, shape=like.shape, stride=like.stride())
+        for update in updates
+    ]
+    whole = orthogonal(torch.stack([piece.full_tensor() for piece in pieces]))
+    return [local(distribute_tensor(part, mesh, placements, src_data_rank=None)) for part in whole]
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Nearly the closest orthogonal matrices to (..., rows, columns): singular values between about 0.7 and 1.2.
+
+    By Newton-Schulz, of all at once: small matrices one by one would keep a GPU waiting.
+    """
     a, b, c = _QUINTIC
-    wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.T
-    x = x / x.norm().clamp(min=1e-7)
+    wide = matrices.shape[-2] <= matrices.shape[-1]
+    x = matrices if wide else matrices.mT
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(5):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x if wide else x.T
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return x if wide else x.mT

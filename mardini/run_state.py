@@ -17,10 +17,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save, save
-from torch.distributed.tensor import DTensor
 
 from mardini.errors import UserError
-from mardini.optimizer import Muon
+from mardini.optimizer import Muon, local
 
 
 class RunState:
@@ -79,14 +78,14 @@ class RunState:
         """Move averaged weights towards the trained ones; the memory grows with the run up to 1000 steps."""
         decay = min(0.999, (1 + step) / (10 + step))
         parameters = dict(self.task.named_parameters())
-        kept, new = ([_local(part[name]) for name in parameters] for part in (self.average, parameters))
+        kept, new = ([local(part[name]) for name in parameters] for part in (self.average, parameters))
         torch._foreach_lerp_(kept, new, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange trained and averaged weights; again to undo."""
         for name, parameter in self.task.named_parameters():
-            trained, averaged = _local(parameter), _local(self.average[name])
+            trained, averaged = local(parameter), local(self.average[name])
             current = trained.clone()
             trained.copy_(averaged)
             averaged.copy_(current)
@@ -107,11 +106,6 @@ class RunState:
             for entry in self.folder.iterdir():
                 if entry.name != str(last):
                     shutil.rmtree(entry)
-
-
-def _local(tensor: Tensor) -> Tensor:
-    """This process's shard, to be changed in place; far cheaper than going through the sharded tensor."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor.detach()
 
 
 def latest(folder: Path) -> int:

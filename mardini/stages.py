@@ -122,7 +122,21 @@ def _of(numbers: Numbers, stage: Stage) -> float:
 
 
 _SMALL = {
-    "mini": _Small(5e-4, 64, 4e-3),
+    "mini": _Small(
+        2.5e-3,
+        96,
+        {
+            "codec": 100_000,
+            "initial-planner": 9_600,
+            "initial-generator": 4_800,
+            "initial-generator-4fps": 4_800,
+            "initial-generator-9": 4_800,
+            "joint-model": 9_600,
+            "joint-task": 96_000,
+            "both": 19_200,
+        },
+        "muon",
+    ),
     "nano": _Small(
         {"codec": 2e-3, "planner": 2.5e-3, "generator": 2.5e-3, "both": 2.5e-3},
         8,

@@ -48,11 +48,12 @@ class Draw:
             seed,
         )
 
-    def noise(self, clips: range, shape: tuple[int, ...]) -> Tensor:
-        """Standard normal noise (len(clips), *shape), the same for a clip whoever asks."""
+    def noise(self, clips: range, shape: tuple[int, ...], device: torch.device | str = "cpu") -> Tensor:
+        """Standard normal noise (len(clips), *shape), the same for a clip whoever asks on that kind of device."""
+        source = torch.Generator(device)
         return torch.stack(
             [
-                torch.randn(shape, generator=torch.Generator().manual_seed(seed_of(self.seed, clip)))
+                torch.randn(shape, generator=source.manual_seed(seed_of(self.seed, clip)), device=device)
                 for clip in clips
             ]
         )
@@ -84,7 +85,7 @@ class CodecTask(Task):
     def forward(self, frames: Tensor, draw: Draw, clips: range) -> Tensor:
         share = len(clips) / len(draw.mask)
         shape = (frames.shape[1], self.codec.config.channels, *(side // FACTOR for side in frames.shape[-2:]))
-        noise = draw.noise(clips, shape).flatten(0, 1).to(frames.device)
+        noise = draw.noise(clips, shape, frames.device).flatten(0, 1)
         frames = frames.flatten(0, 1)
         latents = self.codec.encode(frames)
         reconstruction = F.mse_loss(self.codec.decode(latents + LATENT_NOISE * noise), frames)
@@ -112,12 +113,12 @@ class MaskedTask(Task):
         own = slice(clips.start, clips.stop)
         mask = draw.mask[own]
         share = float(mask.sum() / draw.mask.sum())
-        mask, step, drop = (part[own].to(frames.device) for part in (draw.mask, draw.step, draw.drop))
+        step, drop = draw.step[own], draw.drop[own]
         low = [side // model.config.low_ratio for side in frames.shape[-2:]]
         if self.kind == "planner":
             return share * model.planner_loss(_latents(codec, frames, low), mask, self.head)
         z_high = _latents(codec, frames)
-        noise = draw.noise(clips, tuple(z_high.shape[1:])).to(frames.device)
+        noise = draw.noise(clips, tuple(z_high.shape[1:]), frames.device)
         if self.kind == "generator":
             grid = (low[0] // FACTOR, low[1] // FACTOR)
             return share * model.generator_loss(z_high, mask, step, noise, grid)

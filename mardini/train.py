@@ -3,6 +3,7 @@
     python -m mardini.train --stage codec --preset nano
     python -m mardini.train --stage initial-planner --preset nano --data videos --data shards
     python -m mardini.train --chain joint-task --preset tiny             all stages up to joint-task
+    python -m mardini.train --chain joint-task --preset mini --init nano with the codec of a checkpoint
     python -m mardini.train --stage joint-task --preset L/ST --dry-run   what it would do, and cost
     torchrun --nproc-per-node 8 -m mardini.train --stage joint-task --preset L/ST --data shards
 
@@ -72,7 +73,7 @@ def options_of(row: Stage, args: argparse.Namespace, bf16: bool) -> Options:
         seed=args.seed,
         bf16=bf16,
         log_every=args.log_every,
-        start=tuple(map(str, args.start or ())),
+        start=tuple(map(str, start_of(row, args) or ())),
     )
     unit = 8 * config.low_ratio
     if result.resolution % unit:
@@ -80,6 +81,14 @@ def options_of(row: Stage, args: argparse.Namespace, bf16: bool) -> Options:
             f"--resolution {result.resolution} does not divide into latents: use a multiple of {unit}"
         )
     return result
+
+
+def start_of(row: Stage, args: argparse.Namespace) -> list[Path] | None:
+    """Folders given as the start of a stage; ``None``: those of the stages before it.
+
+    In a chain they are that of the codec, and other stages start from one another.
+    """
+    return args.start if args.start and (not args.chain or row.start == ("codec",)) else None
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -114,7 +123,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="DIR",
         type=Path,
         nargs="+",
-        help="checkpoint folders to start from (default: stages before)",
+        help="checkpoint folders to start from (default: stages before); with --chain: one whose codec is used, "
+        "and none trained",
     )
     add("--workers", type=int, default=1, help="processes that make data, for each process (default: 1)")
     add("--log-every", type=int, default=25, help="steps between lines of the log (default: 25)")
@@ -152,12 +162,15 @@ def check(args: argparse.Namespace) -> list[Stage]:
             raise UserError(f"--{flag.replace('_', '-')} must be positive, got {value}")
     if "synthetic" in args.data and len(args.data) > 1:
         raise UserError("--data synthetic cannot be mixed with files: give either")
-    if args.chain and args.start:
-        raise UserError("--init names where one stage starts, but --chain runs several: use --stage")
     if args.logs and not args.chain:
         raise UserError("--logs copies the logs of a chain: use it with --chain")
     preset(args.preset)
-    return chain(args.chain) if args.chain else [stage(args.stage)]
+    if not args.chain:
+        return [stage(args.stage)]
+    rows = [row for row in chain(args.chain) if not args.start or row.trains != "codec"]
+    if not rows:
+        raise UserError("--init gives the codec, and --chain codec asks for no more: name a later stage")
+    return rows
 
 
 @command

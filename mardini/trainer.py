@@ -29,7 +29,7 @@ from mardini.samples import write_strip
 from mardini.synthetic import HELD_OUT
 from mardini.tasks import Draw, Task, make_task, seed_of
 from mardini.temporal import to_temporal
-from mardini.train import Options, options_of
+from mardini.train import Options, options_of, start_of
 from mardini.training_log import Log
 from mardini.vae import LatentCodec
 from mardini.video_data import VideoClips, split
@@ -94,10 +94,11 @@ def train(
 ) -> None:
     """Train one stage and write its checkpoint."""
     torch.manual_seed(seed_of(options.seed, options.stage, "weights"))
-    model, codec = initial(row, preset(options.preset), home, args.start)
+    start = start_of(row, args)
+    model, codec = initial(row, preset(options.preset), home, start)
     codec.to(processes.device)
     clips, held_out = _data(options)
-    if row.trains == "codec" and not args.start and latest(folder / "state") == 0:
+    if row.trains == "codec" and not start and latest(folder / "state") == 0:
         first = next(batches(clips, [range(min(256, options.clips))], 0))
         codec.start_linear(torch.cat([to_batch([item])[0] for item in first]).to(processes.device))
     task = make_task(row, model, codec)
@@ -149,6 +150,8 @@ def initial(
     if row.attention == "temporal":
         model = to_temporal(model)
     if model.config.generator != config.generator or model.config.planner != config.planner:
+        if row.start == ("codec",) and model.config.codec == config.codec:
+            return MarDini(config), codec  # of another model only the codec is of use, and all that is needed
         raise UserError(
             f"{folders[0]} holds another model than stage {row.name} of preset {config.name} trains: give its own"
         )
@@ -217,6 +220,7 @@ def _loop(
     if done == 0:
         log.write(0, {"held_out": held_out()}, 0.0)
     loader = batches(data[0], indices, args.workers)
+    losses = torch.zeros((), dtype=torch.float64, device=processes.device)
     for step in range(done, total):
         for group in state.optimizer.param_groups:
             group["lr"] = options.lr * schedule(step, total)
@@ -230,14 +234,20 @@ def _loop(
             loss = loss_of(items, draw, part)
             (loss * processes.count).backward()  # sharding averages gradients over processes; losses add up
             value += loss.detach()
+        losses += processes.sum(value).double()
         nn.utils.clip_grad_norm_(task.parameters(), CLIP_NORM)
         state.optimizer.step()
         state.update_average(step)
-        state.window[:2] += torch.stack([processes.sum(value).double().cpu(), torch.ones(()).double()])
+        state.window[1] += 1
         state.window[2] = time.monotonic() - began
         log.advance()
         finished = step + 1 == total
-        if (step + 1) % options.log_every == 0 or finished:
+        logged = (step + 1) % options.log_every == 0 or finished
+        saved = (step + 1) % args.save_every == 0 or finished
+        if logged or saved:  # not at each step: reading a number waits for all that a GPU still has to do
+            state.window[0] += float(losses)
+            losses.zero_()
+        if logged:
             mean = float(state.window[0] / state.window[1])
             state.window[:2] = 0
             log.write(step + 1, {"loss": mean, "held_out": held_out()}, time.monotonic() - began)
@@ -252,7 +262,7 @@ def _loop(
             if averaged is not None and kept:
                 checkpoint.save(log.folder / "kept" / name, *averaged)
             state.swap()  # not before: on a CPU what was gathered is no copy
-        if (step + 1) % args.save_every == 0 or finished:
+        if saved:
             state.save(step + 1, background=processes.device.type == "cuda")
     state.wait()
 

@@ -91,6 +91,27 @@ def test_identity_attention_equals_dense_masked_attention(rows: list[list[bool]]
     torch.testing.assert_close(out, expected, atol=1e-5, rtol=0)
 
 
+def test_attention_of_bfloat16_learns_on_a_cpu_as_in_float32() -> None:
+    """Spelled out there, by another path than without gradients; both agree with float32 to bfloat16's rounding."""
+    torch.manual_seed(0)
+    layer = IdentityAttention(16, 2, "spatio-temporal")
+    angles = rope(sequence_index(2, 2), torch.arange(4), 8)
+    x, packed = torch.randn(2, 4, 6, 16), MaskedFrames.pack(torch.tensor([[True, False, True, True]] * 2))
+    results = []
+    for lower in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=lower):
+            out = layer(x, angles, packed)[0]
+            with torch.no_grad():
+                fast = layer(x, angles, packed)[0]
+        torch.testing.assert_close(out.float(), fast.float(), atol=0.02, rtol=0.02)
+        out.float().square().sum().backward()
+        assert layer.query.weight.grad is not None
+        results.append((out.float(), layer.query.weight.grad.float()))
+    for exact, lower in zip(*results, strict=True):
+        assert (exact - lower).norm() < 0.03 * exact.norm()
+
+
 class LargestTensor(TorchDispatchMode):
     """Remembers the number of elements of the largest tensor that any operation makes."""
 

@@ -30,6 +30,11 @@ def test_updates_are_nearly_orthogonal(shape: tuple[int, int]) -> None:
     )
 
 
+def test_matrices_of_one_shape_are_made_orthogonal_at_once() -> None:
+    matrices = torch.randn(3, 12, 20, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(orthogonal(matrices), torch.stack([orthogonal(m) for m in matrices]))
+
+
 def test_a_matrix_moves_by_its_rate_whatever_the_size_of_its_gradient() -> None:
     moved = []
     for size in (1e-6, 1e3):

@@ -93,7 +93,7 @@ def test_small_models_get_a_recipe_that_fits_them(name: str) -> None:
     for row in STAGES.values():
         recipe = scaled(row, config)
         assert recipe.resolution % (8 * config.low_ratio) == 0 and recipe.frames >= 2
-        assert recipe.clips < row.clips / 200
+        assert recipe.clips < row.clips / 100
     assert scaled(stage("joint-task"), config).frames == config.frames
     assert scaled(stage("joint-task"), config).resolution == config.resolution
     assert scaled(stage("joint-task-1024"), config).resolution == 2 * config.resolution

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 import torch
 
 from mardini import checkpoint, trainer
-from mardini.config import preset
+from mardini.config import preset, register
 from mardini.model import MarDini
 from mardini.stages import STAGES
 from mardini.train import main
@@ -70,6 +71,20 @@ def test_a_chain_runs_each_stage_from_those_before(trained: Path) -> None:
     assert any(
         (a != b).any() for a, b in zip(last.planner.parameters(), first.planner.parameters(), strict=True)
     )
+
+
+def test_a_chain_starts_from_the_codec_of_another_model(trained: Path, tmp_path: Path) -> None:
+    """Here tiny's codec for a planner and generator of other sizes; no codec is trained."""
+    config = replace(preset("tiny"), name="tiny-wide", planner=replace(preset("tiny").planner, hidden=96))
+    register(config)
+    first = trained / "tiny" / "codec" / "checkpoint"
+    small = ["--preset", "tiny-wide", "--clips", "4", "--batch", "4", "--workers", "0"]
+    assert main(["--chain", "initial-planner", "--init", str(first), "--out", str(tmp_path), *small]) == 0
+    assert [path.name for path in (tmp_path / "tiny-wide").iterdir()] == ["initial-planner"]
+    model, codec = checkpoint.load(tmp_path / "tiny-wide" / "initial-planner" / "checkpoint")
+    assert model.config == config
+    expected = checkpoint.load(first)[1].state_dict()
+    assert all(torch.equal(expected[name], tensor) for name, tensor in codec.state_dict().items())
 
 
 def test_joint_training_starts_from_both_branches(trained: Path) -> None:
@@ -224,7 +239,7 @@ def test_compiled_blocks_train_alike(trained: Path, tmp_path: Path) -> None:
         (["--stage", "codec", "--preset", "tiny", "--batch", "9", "--accumulate", "2"], "does not divide"),
         (["--stage", "codec", "--preset", "tiny", "--data", "nowhere"], "nowhere does not exist"),
         (["--stage", "codec", "--data", "synthetic", "--data", "x"], "cannot be mixed"),
-        (["--chain", "joint-task", "--init", "x"], "use --stage"),
+        (["--chain", "codec", "--init", "x"], "name a later stage"),
     ],
 )
 def test_mistakes_get_a_sentence(
