@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     add("--task", default="interpolation", help="interpolation (default), i2v or expansion")
     add("--given", type=places, metavar="I,J", help="given frames, from 0 (default: those of the task)")
     add("--frames", type=int, metavar="N", help="frames of a clip (default: the dataset's, mostly 9)")
+    add("--size", type=int, metavar="N", help="of a run with --size N")
     add("--limit", type=int, metavar="N", help="only the N clips that a run with --limit N takes")
     add("--seed", type=int, default=0, metavar="N", help="of generated data (default: 0)")
     add("--all", action="store_true", help=f"list every offender, not the first {SHOWN} of a kind")
@@ -68,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from eval.systems.predictions import parse
 
     dataset, said = stands_for(options.dataset, options.data_root)
-    protocol = protocol_for(options.task, dataset, frames=options.frames, given=options.given)
+    protocol = protocol_for(
+        options.task, dataset, frames=options.frames, given=options.given, side=options.size
+    )
     name, folder = parse(options.predictions)
     for notice in [said] if said else []:
         print(f"note: {notice}")
@@ -95,7 +98,12 @@ def expectations(dataset: str, protocol: Protocol, options: argparse.Namespace) 
         assert size is not None
         return spread(known, options.limit), lambda clip_id: size
     loaded = load_dataset(
-        dataset, data_root=root, limit=options.limit, seed=options.seed, frames=options.frames
+        dataset,
+        data_root=root,
+        limit=options.limit,
+        seed=options.seed,
+        frames=options.frames,
+        side=options.size,
     )
     for notice in loaded.notices:
         print(f"note: {notice}")

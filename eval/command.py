@@ -49,6 +49,7 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
     if given:
         add("--given", type=places, metavar="I,J", help="given frames, from 0 (default: first and last)")
     add("--frames", type=int, metavar="N", help="frames of a clip (default: the dataset's, mostly 9)")
+    add("--size", type=int, metavar="N", help="shrink clips to N pixels on the shorter side (default: none)")
     add("--limit", type=int, metavar="N", help="score N clips only")
     add("--seed", type=int, default=0, metavar="N", help="of generated data and of systems (default: 0)")
     add(
@@ -92,7 +93,7 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
     device = local_device(options.device)
     given = getattr(options, "given", None)
     name, _ = stands_for(options.dataset, options.data_root)
-    protocol = protocol_for(task, name, frames=options.frames, given=given)
+    protocol = protocol_for(task, name, frames=options.frames, given=given, side=options.size)
     metrics = build_metrics(
         options.metrics,
         options.features or protocol.features,
@@ -109,6 +110,7 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
         limit=options.limit,
         seed=options.seed,
         frames=options.frames,
+        side=options.size,
     )
     metrics = enough_clips(metrics, dataset, named=options.metrics is not None)
     systems = build_systems(

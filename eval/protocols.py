@@ -23,7 +23,7 @@ class Protocol:
 
     Attributes:
         name: ``davis-7`` (interpolation, 7 generated frames), ``davis-i2v-8``, ``davis-expansion-5``, or
-            ``davis-given-0.4.8-of-9`` for a mask of the user's own.
+            ``davis-given-0.4.8-of-9`` for a mask of the user's own; with ``-64px`` when shrunk to that.
         version: ``v1``, ``v2`` ...
         task: what is asked for.
         frames: frames of a clip, given ones included.
@@ -65,7 +65,12 @@ class Protocol:
 
 
 def protocol_for(
-    task: TaskName, dataset: str, *, frames: int | None = None, given: Sequence[int] | None = None
+    task: TaskName,
+    dataset: str,
+    *,
+    frames: int | None = None,
+    given: Sequence[int] | None = None,
+    side: int | None = None,
 ) -> Protocol:
     """The protocol of ``task`` on ``dataset``.
 
@@ -76,9 +81,11 @@ def protocol_for(
     Args:
         frames: of a clip; default: the dataset's own (9 of VIDIM-Bench's).
         given: other given frames than the task's own, 0-based.
+        side: pixels of the shorter side to which all clips are shrunk; default: the dataset's own size.
 
     Raises:
-        UserError: unknown dataset, one without the frames that the task needs, or ``given`` that do not fit.
+        UserError: unknown dataset, one without the frames that the task needs, ``given`` that do not fit, or a
+            ``side`` of more pixels than there are.
     """
     if dataset not in DATASETS:
         raise unknown("dataset", dataset, [*DATASETS, *ALIASES])
@@ -103,9 +110,13 @@ def protocol_for(
         name = f"{dataset}-given-{'.'.join(map(str, wanted))}-of-{count}"
     else:
         name = f"{dataset}-{generated}" if task == "interpolation" else f"{dataset}-{task}-{generated}"
-    return Protocol(
-        name, info.version, task, count, wanted, info.size, info.features, _source(info, task), info.truth
-    )
+    size, source = info.size, _source(info, task)
+    if side is not None and (size is None or side != min(size)):
+        from eval.datasets.shrunk import shrunk_size
+
+        size = None if size is None else shrunk_size(size, side)
+        name, source = f"{name}-{side}px", f"{source}; shrunk to {side} px"
+    return Protocol(name, info.version, task, count, wanted, size, info.features, source, info.truth)
 
 
 def _source(info: DatasetInfo, task: TaskName) -> str:

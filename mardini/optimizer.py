@@ -80,7 +80,7 @@ class Muon(torch.optim.AdamW):
             torch._foreach_lerp_([local(momentum) for momentum in momenta], own, 1 - MOMENTUM)  # pyright: ignore
             # Nesterov's look ahead
             ahead = torch._foreach_lerp(own, [local(momentum) for momentum in momenta], MOMENTUM)  # pyright: ignore
-            updates = _orthogonal_like(matrices, ahead)
+            updates = _orthogonal_like(matrices, list(ahead))
             weights = [local(matrix) for matrix in matrices]
             torch._foreach_mul_(weights, 1 - MATRIX_RATE * rate * WEIGHT_DECAY)  # pyright: ignore
             scale = MATRIX_RATE * rate * max(1.0, rows / columns) ** 0.5

@@ -126,6 +126,7 @@ def load_dataset(
     seed: int = 0,
     frames: int | None = None,
     cache: Path | None = None,
+    side: int | None = None,
 ) -> Dataset:
     """List the clips of a dataset. Cheap: frames are decoded (or drawn) by ``clip.load()`` only.
 
@@ -137,9 +138,11 @@ def load_dataset(
         seed: of generated data; real data ignores it.
         frames: of a clip; default: the dataset's own.
         cache: folder for downloaded data, default ``MARDINI_DATA`` or ``~/.cache/mardini/data``.
+        side: shrink all clips to so many pixels on the shorter side; default: the dataset's own size.
 
     Raises:
-        UserError: unknown name, data missing or damaged, ``limit`` below 1, clips of a length it does not have.
+        UserError: unknown name, data missing or damaged, ``limit`` below 1, clips of a length it does not have, or
+            smaller than ``side``.
     """
     asked = name
     name, said = stands_for(name, data_root)
@@ -155,7 +158,11 @@ def load_dataset(
     if said:
         notices, details = [said, *dataset.notices], {**dataset.details, "asked_for": asked}
         dataset = dataclasses.replace(dataset, notices=notices, details=details)
-    return dataset
+    if side is None or (info.size is not None and side == min(info.size)):
+        return dataset
+    from eval.datasets.shrunk import shrunk
+
+    return shrunk(dataset, side)
 
 
 def _load(
