@@ -9,6 +9,7 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,11 @@ from mardini.errors import UserError
 from mardini.pictures import crops, sheet
 from mardini.synthetic import HELD_OUT, make_scene, render
 
+if TYPE_CHECKING:
+    from mardini.scene_bank import DrawnScene, SceneBank
+
+PROCEDURAL = ("synthetic", "synthetic-bank")
+"""Names of data that is no files: rendered by workers, or drawn by them and rendered on the device."""
 SCENE_SECONDS = 8 / 24
 """How long a procedural scene lasts: 9 frames at 24 FPS show all of it. Its motion is scaled for that."""
 
@@ -28,11 +34,12 @@ SCENE_SECONDS = 8 / 24
 class Item:
     """One clip, ``uint8`` (K, 3, H, W), and what could not be read on the way to it: (name, sentence) pairs.
 
-    ``frames`` is ``None`` when nothing could be read at all.
+    ``frames`` is ``None`` when nothing could be read at all, and where ``scene`` is given, to be rendered.
     """
 
     frames: Tensor | None
     problems: tuple[tuple[str, str], ...] = ()
+    scene: DrawnScene | None = None
 
 
 class SyntheticClips(Dataset[Item]):
@@ -43,11 +50,7 @@ class SyntheticClips(Dataset[Item]):
     """
 
     def __init__(self, count: int, frames: int, fps: float, resolution: int, first: int = 0) -> None:
-        if first < HELD_OUT < first + count:
-            raise UserError(
-                f"training seeds {first} to {first + count} run into the held-out ones from {HELD_OUT}: ask for fewer "
-                "clips, a smaller --seed, or give videos"
-            )
+        apart(count, first)
         self.count, self.first = count, first
         self.frames, self.fps, self.resolution = frames, fps, resolution
 
@@ -56,11 +59,25 @@ class SyntheticClips(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         seed = self.first + index
-        span = min(1.0, (self.frames - 1) / self.fps / SCENE_SECONDS)
-        start = np.random.default_rng([seed, 1]).uniform(0, 1 - span) if span < 1 else 0.0
-        times = np.linspace(start, start + span, self.frames)
+        times = clip_times(seed, self.frames, self.fps)
         clip = render(make_scene(seed), times, (self.resolution, self.resolution))
         return Item(torch.from_numpy(clip).permute(0, 3, 1, 2).contiguous())
+
+
+def clip_times(seed: int, frames: int, fps: float) -> np.ndarray:
+    """When in its scene the clip of ``seed`` shows its frames, (frames,) in [0, 1]."""
+    span = min(1.0, (frames - 1) / fps / SCENE_SECONDS)
+    start = np.random.default_rng([seed, 1]).uniform(0, 1 - span) if span < 1 else 0.0
+    return np.linspace(start, start + span, frames)
+
+
+def apart(count: int, first: int) -> None:
+    """Refuse ``count`` training seeds from ``first`` on that run into the held-out ones."""
+    if first < HELD_OUT < first + count:
+        raise UserError(
+            f"training seeds {first} to {first + count} run into the held-out ones from {HELD_OUT}: ask for fewer "
+            "clips, a smaller --seed, or give videos"
+        )
 
 
 class Pictures(Dataset[Item]):
@@ -116,17 +133,24 @@ def batches(
     loader = DataLoader(
         clips,
         batch_sampler=parts,  # pyright: ignore[reportArgumentType]  # any iterable of lists of indices will do
-        num_workers=workers,
         collate_fn=list,
-        worker_init_fn=_single_thread,
-        prefetch_factor=4 if workers else None,
-        multiprocessing_context=_server() if workers else None,
+        **worker_options(workers),
     )
     for items in loader:
         for item in items:
-            if item.frames is None:
+            if item.frames is None and item.scene is None:
                 raise UserError(f"none of the {files} can be read ({item.problems[0][1]}): give others")
         yield items
+
+
+def worker_options(workers: int) -> dict[str, Any]:
+    """Arguments of a ``DataLoader`` with so many worker processes, each on one core; 0: this process."""
+    return {
+        "num_workers": workers,
+        "worker_init_fn": _single_thread,
+        "prefetch_factor": 4 if workers else None,
+        "multiprocessing_context": _server() if workers else None,
+    }
 
 
 def _server() -> BaseContext:
@@ -139,8 +163,13 @@ def _server() -> BaseContext:
     return context
 
 
-def to_batch(items: Sequence[Item], device: torch.device | str = "cpu") -> Tensor:
-    """Frames of items as one float32 tensor (B, K, 3, H, W) in [0, 1]."""
+def to_batch(
+    items: Sequence[Item], device: torch.device | str = "cpu", bank: SceneBank | None = None
+) -> Tensor:
+    """Frames of items as one float32 tensor (B, K, 3, H, W) in [0, 1]; scenes are rendered by ``bank``, on its device."""
+    scenes = [item.scene for item in items if item.scene is not None]
+    if bank is not None and scenes:
+        return bank.render(scenes)
     clips = [item.frames for item in items if item.frames is not None]
     # Only from pinned memory does a copy to a GPU not wait for what that still has to do.
     pinned = torch.device(device).type == "cuda"

@@ -149,7 +149,7 @@ def _tags(layers: Sequence[Layer], light: Light) -> frozenset[str]:
     return frozenset(found)
 
 
-def _paint(layer: Layer, side: int) -> np.ndarray:
+def paint(layer: Layer, side: int) -> np.ndarray:
     """Texture for frames of ``side`` pixels: float32 (N, N, 4), alpha in [0, 1] times colour in [0, 255]."""
     n = max(16, math.ceil(2 * layer.radius * side * DENSITY * math.exp(max(layer.motion.zooms))))
     colour_seed, shape_seed = np.random.SeedSequence(layer.seed).spawn(2)
@@ -166,7 +166,7 @@ def _paint(layer: Layer, side: int) -> np.ndarray:
 def _views(layer: Layer, times: np.ndarray, height: int, width: int) -> Callable[[np.ndarray, int], None]:
     """A function that puts ``layer``, as at a given one of ``times``, over a canvas (height, width, 4)."""
     side = max(height, width)
-    pixels = _paint(layer, side // SUPERSAMPLE)
+    pixels = paint(layer, side // SUPERSAMPLE)
     forward = layer.motion.matrices(times)
     # canvas pixel -> frame -> layer -> texel
     to_frame = np.array([[1, 0, 0.5 - width / 2], [0, 1, 0.5 - height / 2], [0, 0, side]]) / side

@@ -108,7 +108,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--data",
         action="append",
         metavar="PATH",
-        help="folder of videos, frame folders or .tar shards; may be repeated (default: synthetic)",
+        help="folder of videos, frame folders or .tar shards; may be repeated (default: synthetic, rendered by "
+        "workers; synthetic-bank: on the device, with textures painted once)",
     )
     add("--folder-fps", type=float, default=24.0, help="frame rate of frame folders (default: 24)")
     add("--clips", type=int, help="clips to see (default: the manual's, scaled to the preset)")
@@ -160,8 +161,9 @@ def check(args: argparse.Namespace) -> list[Stage]:
         value = getattr(args, flag)
         if value is not None and not value > 0:
             raise UserError(f"--{flag.replace('_', '-')} must be positive, got {value}")
-    if "synthetic" in args.data and len(args.data) > 1:
-        raise UserError("--data synthetic cannot be mixed with files: give either")
+    procedural = [name for name in args.data if name in ("synthetic", "synthetic-bank")]
+    if procedural and len(args.data) > 1:
+        raise UserError(f"--data {procedural[0]} cannot be mixed with other data: give either")
     if args.logs and not args.chain:
         raise UserError("--logs copies the logs of a chain: use it with --chain")
     preset(args.preset)

@@ -19,13 +19,14 @@ from torch.utils.data import Dataset
 
 from mardini import checkpoint, optimizer, parallel, stages
 from mardini.config import MarDiniConfig, preset
-from mardini.data import Item, Pictures, Problems, SyntheticClips, batches, to_batch
+from mardini.data import PROCEDURAL, Item, Pictures, Problems, SyntheticClips, batches, to_batch
 from mardini.errors import UserError
 from mardini.files import write_json
 from mardini.model import MarDini
 from mardini.parallel import Processes, whole
 from mardini.run_state import RunState, latest
 from mardini.samples import write_strip
+from mardini.scene_bank import SceneBank, Scenes
 from mardini.synthetic import HELD_OUT
 from mardini.tasks import Draw, Task, make_task, seed_of
 from mardini.temporal import to_temporal
@@ -161,13 +162,18 @@ def initial(
 def _data(options: Options) -> tuple[Dataset[Item], Dataset[Item]]:
     """Training and held-out clips."""
     count, shape = options.steps * options.batch, (options.frames, options.fps, options.resolution)
-    if options.data == ("synthetic",) and options.stage == "codec":
+    procedural = options.data[0] in PROCEDURAL
+    if procedural and options.stage == "codec":
         crops = (options.frames, options.resolution)
         return Pictures(count, *crops, first=options.seed * 1_000_000), Pictures(
             HELD_OUT_CLIPS, *crops, first=HELD_OUT
         )
-    if options.data == ("synthetic",):
-        training = SyntheticClips(count, *shape, first=options.seed * 1_000_000)
+    if procedural:
+        first = options.seed * 1_000_000
+        rendered = options.data == ("synthetic",)
+        training = (
+            SyntheticClips(count, *shape, first=first) if rendered else Scenes(count, *shape[:2], first=first)
+        )
         return training, SyntheticClips(HELD_OUT_CLIPS, *shape, first=HELD_OUT)
     videos, held_out = split([Path(path) for path in options.data])
     return (
@@ -199,10 +205,13 @@ def _loop(
     held_items = next(batches(data[1], [range(HELD_OUT_CLIPS)], 0, "files held out of the data"))
     problems: Problems = log.problems
     log.warn(problems.add(held_items, 0))
+    bank = None
+    if isinstance(data[0], Scenes):
+        bank = SceneBank.painted(options.resolution, processes.device, args.workers)
     began = time.monotonic() - float(state.window[2])
 
     def loss_of(items: list[Item], draw: Draw, clips: range) -> torch.Tensor:
-        frames = to_batch(items, processes.device)
+        frames = to_batch(items, processes.device, bank)
         with torch.autocast(processes.device.type, torch.bfloat16, enabled=options.bf16):
             return task(frames, draw, clips)
 

@@ -14,7 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from mardini.config import preset
-from mardini.data import Problems
+from mardini.data import PROCEDURAL, Problems
 from mardini.errors import UserError
 from mardini.files import atomic, write_json
 from mardini.flops import peak_flops, training_step
@@ -76,7 +76,7 @@ class Log:
         """One row: losses of the steps since the last one (and held out), after ``step`` steps."""
         if not self.processes.first:
             return
-        known = {} if self.options.data == ("synthetic",) else {"unreadable": len(self.problems.known)}
+        known = {} if self.options.data[0] in PROCEDURAL else {"unreadable": len(self.problems.known)}
         row = {"step": step, "clips": step * self.options.batch, **values, **known}
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**row, "seconds": round(seconds, 1)}) + "\n")

@@ -91,9 +91,13 @@ def pictures(groups: Sequence[Group], kept: Path) -> list[Figure]:
 
 
 def find(groups: Sequence[Group], task: str, variant: str) -> Group | None:
-    """The records that pictures are made of: a whole set of clips before a part of one."""
+    """The records that pictures are made of: a whole set of clips before a part of one, and at its full size."""
     fit = [g for g in groups if g.task == task and variant in g.records and may_be_shown(g)]
-    return min(fit, key=lambda g: (g.first["dataset"].get("limit") is not None, g.name), default=None)
+    return min(
+        fit,
+        key=lambda g: (g.side is not None, g.first["dataset"].get("limit") is not None, g.name),
+        default=None,
+    )
 
 
 def picture(name: str, title: str, group: Group | None, kind: Any, command: str, *more: str) -> Figure:

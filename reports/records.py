@@ -62,6 +62,11 @@ class Group:
         return f"{self.task}/{self.name}"
 
     @property
+    def side(self) -> int | None:
+        """Pixels of the shorter side to which the clips were shrunk; ``None`` where they were not."""
+        return self.first["dataset"].get("details", {}).get("shrunk_to")
+
+    @property
     def command(self) -> str:
         """The command that makes its records."""
         data, frames = self.first["dataset"], self.first["frames"]
@@ -72,6 +77,8 @@ class Group:
             words.append(f"--given {','.join(map(str, frames['given']))}")
         if frames["clip"] != 9:
             words.append(f"--frames {frames['clip']}")
+        if self.side:
+            words.append(f"--size {self.side}")
         if data.get("limit"):
             words.append(f"--limit {data['limit']}")
         if self.first.get("seed"):

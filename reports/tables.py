@@ -212,6 +212,7 @@ def table_4(groups: Sequence[Group]) -> Table:
             for group in groups
             if group.task == "interpolation" and group.dataset in ours
             if group.first["frames"]["given"] == [0, 8] and group.first["frames"]["clip"] == 9
+            if group.side is None
         ]
         name = next(iter(ours))
         command = f"python -m eval.interpolation --dataset {name} --output benchmarks/results"

@@ -13,6 +13,7 @@ from pathlib import Path
 from reports.records import ReportError, read_lines
 
 Row = Mapping[str, float]
+ACROSS = 5  # stages side by side
 
 
 def read_logs(folder: Path) -> dict[str, Sequence[Row]]:
@@ -46,9 +47,14 @@ def main(argv: list[str] | None = None) -> int:
     from reports.style import styled
 
     with styled() as pyplot:
-        figure, axes = pyplot.subplots(1, len(logs), figsize=(1.9 * len(logs), 2.0), squeeze=False)
-        draw(rows(logs), axes[0])
-        legend(figure, axes[0])
+        across = min(len(logs), ACROSS)
+        down = -(-len(logs) // across)
+        figure, grid = pyplot.subplots(down, across, figsize=(1.9 * across, 1.8 * down + 0.2), squeeze=False)
+        axes = list(grid.flat)
+        for surplus in axes[len(logs) :]:
+            surplus.remove()
+        draw(rows(logs), axes[: len(logs)])
+        legend(figure, axes[: len(logs)])
         figure.savefig(options.out)
     return 0
 
