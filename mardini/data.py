@@ -166,7 +166,7 @@ def _server() -> BaseContext:
 def to_batch(
     items: Sequence[Item], device: torch.device | str = "cpu", bank: SceneBank | None = None
 ) -> Tensor:
-    """Frames of items as one float32 tensor (B, K, 3, H, W) in [0, 1]; scenes are rendered by ``bank``, on its device."""
+    """Frames of items as one float32 tensor (B, K, 3, H, W) in [0, 1]; ``bank`` renders scenes, on its device."""
     scenes = [item.scene for item in items if item.scene is not None]
     if bank is not None and scenes:
         return bank.render(scenes)
