@@ -413,6 +413,7 @@ def test_options_are_frozen() -> None:
         "--guidance",
         "--given",
         "--frames",
+        "--size",
         "--limit",
         "--seed",
         "--batch-size",
