@@ -19,6 +19,7 @@ from eval import comparison
 from reports import paired
 from reports.__main__ import OUT, main
 from reports.build import differing, write_tables
+from reports.catalogue import find
 from reports.groups import of_group, own_tables
 from reports.latex import PREAMBLE, document, escape, latex
 from reports.paper import TABLE_4, TABLE_5
@@ -322,6 +323,19 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tables")
     write_tables([*paper_tables([RESULTS]), *own_tables([RESULTS]), TABLE], folder)
     return folder
+
+
+def test_shrunk_clips_have_tables_of_their_own_and_no_part_in_the_papers() -> None:
+    groups = {group.path: group for group in read_groups([RESULTS])}
+    small = groups["interpolation/davis-7-64px-v1-43fc13a4"]
+    assert small.side == 64 and " --size 64 " in small.command
+    assert groups["interpolation/davis-7-v1-66f26905"].side is None
+    table = next(table for table in paper_tables([RESULTS]) if table.name == "table-4")
+    text = markdown(table)
+    assert "davis-7-v1-66f26905" in text and "64px" not in text
+    assert any(table.name.endswith("davis-7-64px-v1-43fc13a4") for table in own_tables([RESULTS]))
+    embedded = find(list(groups.values()), "interpolation", "mardini")
+    assert embedded is not None and embedded.path == "interpolation/synthetic-7-v1"
 
 
 def test_every_line_of_a_latex_table_has_the_cells_of_its_columns(written: Path) -> None:
