@@ -5,7 +5,10 @@ Sources are datasets of :class:`Item`; ``mardini/video_data.py`` holds the one t
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 import multiprocessing
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 PROCEDURAL = ("synthetic", "synthetic-bank")
 """Names of data that is no files: rendered by workers, or drawn by them and rendered on the device."""
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # of mallopt(3)
 SCENE_SECONDS = 8 / 24
 """How long a procedural scene lasts: 9 frames at 24 FPS show all of it. Its motion is scaled for that."""
 
@@ -182,3 +186,13 @@ def _single_thread(worker: int) -> None:
     """A worker keeps to one core: the others are the model's."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    keep_memory()
+
+
+def keep_memory() -> None:
+    """Tell glibc to keep what is freed: a clip's large arrays else come as a thousand new pages each time."""
+    library = ctypes.util.find_library("c") if sys.platform == "linux" else None
+    mallopt = getattr(ctypes.CDLL(library), "mallopt", None) if library else None
+    if mallopt is not None:  # not in other libraries than glibc
+        for option, value in ((_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**30), (_TOP_PAD, 2**26)):
+            mallopt(option, value)
