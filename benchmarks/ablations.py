@@ -281,7 +281,7 @@ class PlannerAlone:
 
 def axes(device: str) -> dict[str, tuple[Any, ...]]:
     """Values of every field of a cell, where ``--with`` gives no others."""
-    return {"arm": tuple(ARMS), "seed": (0, 1, 2), "clips": (2400,)}
+    return {"arm": tuple(ARMS), "seed": tuple(range(6)), "clips": (2400,)}
 
 
 SUITE = Suite(
