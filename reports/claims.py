@@ -174,6 +174,8 @@ def _asymmetry(cells: Sequence[Record]) -> list[Difference]:
             if (c["cell"]["frames"], c["cell"]["size"]) == most
         }
         pair = at.get(("T", "asymmetric")), at.get(("ST", "symmetric"))
+        if None in pair:  # of a machine where one of the two was never measured nothing is claimed
+            continue
         for name, measure in (("latency", "seconds a clip"), ("memory", "peak GiB")):
             words = f"asymmetric − symmetric, {most[0]} frames of {most[1]} px, {machine}"
             found.append(Difference(words, measure, _apart(*pair, name)))
