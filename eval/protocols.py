@@ -111,7 +111,7 @@ def protocol_for(
     else:
         name = f"{dataset}-{generated}" if task == "interpolation" else f"{dataset}-{task}-{generated}"
     size, source = info.size, _source(info, task)
-    if side is not None and (size is None or side != min(size)):
+    if side is not None and info.shrinks(side):
         from eval.datasets.shrunk import shrunk_size
 
         size = None if size is None else shrunk_size(size, side)

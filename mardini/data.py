@@ -6,7 +6,6 @@ Sources are datasets of :class:`Item`; ``mardini/video_data.py`` holds the one t
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
@@ -27,8 +26,6 @@ from mardini.synthetic import HELD_OUT, make_scene, render
 if TYPE_CHECKING:
     from mardini.scene_bank import DrawnScene, SceneBank
 
-PROCEDURAL = ("synthetic", "synthetic-bank")
-"""Names of data that is no files: rendered by workers, or drawn by them and rendered on the device."""
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # of mallopt(3)
 SCENE_SECONDS = 8 / 24
 """How long a procedural scene lasts: 9 frames at 24 FPS show all of it. Its motion is scaled for that."""
@@ -191,8 +188,7 @@ def _single_thread(worker: int) -> None:
 
 def keep_memory() -> None:
     """Tell glibc to keep what is freed: a clip's large arrays else come as a thousand new pages each time."""
-    library = ctypes.util.find_library("c") if sys.platform == "linux" else None
-    mallopt = getattr(ctypes.CDLL(library), "mallopt", None) if library else None
-    if mallopt is not None:  # not in other libraries than glibc
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:  # there are other libraries than glibc
         for option, value in ((_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**30), (_TOP_PAD, 2**26)):
             mallopt(option, value)

@@ -29,7 +29,9 @@ WAVES = 3  # of a layer at most
 BANK = 1500
 """Painted layers of each sort, those with a shape and those without."""
 SIDES = {"shaped": 1.0, "ground": 2.2}  # of a painted layer, in frame sides
-FIRST = 8_000_000  # seed of the first scene whose layers fill the bank; no training clip and no held-out one has it
+FIRST = (
+    8_000_000  # seed of the first scene whose layers fill the bank; held-out clips and benchmarks have others
+)
 _AT_ONCE = 2**23  # pixels that are warped at once
 
 
@@ -39,10 +41,10 @@ class DrawnScene:
 
     Attributes:
         maps: (LAYERS, T, 3, 3) float32, homographies from frame to layer coordinates.
-        waves: (LAYERS, T, WAVES, 6) float32: amplitude, frequency (x and y each), phase, and one that is unused.
+        waves: (LAYERS, T, WAVES, 5) float32: amplitude and frequency (x and y each), and phase.
         radius: (LAYERS,) float32, half the side of each texture; 0 where there is no layer.
         entry: (LAYERS,) int64, which painted layer of the bank, and ``turn`` (LAYERS,) int64, 0 to 7: how it lies.
-        light: (T, 9) float32: gains (3), gamma, the spot's strength, width and place (2), whether there is any.
+        light: (T, 8) float32: gains (3), gamma, and the spot's strength, width and place (2).
     """
 
     maps: Tensor
@@ -56,22 +58,19 @@ class DrawnScene:
 def drawn(scene: Scene, times: np.ndarray, bank: int) -> DrawnScene:
     """``scene`` as numbers, its layers' textures drawn from ``bank`` painted ones by the layers' own seeds."""
     count = len(times)
-    maps, waves = np.zeros((LAYERS, count, 3, 3)), np.zeros((LAYERS, count, WAVES, 6))
-    maps[:] = np.eye(3)
-    radius, entry = np.zeros(LAYERS), np.zeros(LAYERS, np.int64)
-    turn = np.zeros(LAYERS, np.int64)
+    maps = np.tile(np.eye(3, dtype=np.float32), (LAYERS, count, 1, 1))
+    waves, radius = np.zeros((LAYERS, count, WAVES, 5), np.float32), np.zeros(LAYERS, np.float32)
+    entry, turn = np.zeros((2, LAYERS), np.int64)
     for place, layer in enumerate(scene.layers):
         maps[place] = np.linalg.inv(layer.motion.matrices(times))
         waves[place] = _waves(layer.motion, times)
         radius[place], entry[place], turn[place] = layer.radius, layer.seed % bank, layer.seed // bank % 8
-    floats = (torch.from_numpy(part.astype(np.float32)) for part in (maps, waves, radius))
-    light = torch.from_numpy(_light(scene.light, times).astype(np.float32))
-    maps_, waves_, radius_ = floats
-    return DrawnScene(maps_, waves_, radius_, torch.from_numpy(entry), torch.from_numpy(turn), light)
+    light = _light(scene.light, times).astype(np.float32)
+    return DrawnScene(*map(torch.from_numpy, (maps, waves, radius, entry, turn, light)))
 
 
 def _waves(motion: Motion, times: np.ndarray) -> np.ndarray:
-    found = np.zeros((len(times), WAVES, 6))
+    found = np.zeros((len(times), WAVES, 5))
     done = motion.progress(times)
     for place, wave in enumerate(motion.waves):
         found[:, place, :4] = (*wave.amplitude, *wave.frequency)
@@ -92,7 +91,7 @@ def _light(light: Light, times: np.ndarray) -> np.ndarray:
         light.width * ones,
         between(light.path),
     )
-    return np.concatenate([*parts, float(light != Light()) * ones], axis=1)
+    return np.concatenate(parts, axis=1)
 
 
 class Scenes(Dataset[Item]):
@@ -190,7 +189,7 @@ class SceneBank:
             )
             bank = self.shaped if place else self.ground
             texture = torch.stack(
-                [_turned(bank[scenes[n].entry[place] % len(bank)], int(scenes[n].turn[place])) for n in own]
+                [_turned(bank[scenes[n].entry[place]], int(scenes[n].turn[place])) for n in own]
             )
             layer = F.grid_sample(
                 texture.float(),
@@ -211,31 +210,24 @@ def _turned(texture: Tensor, turn: int) -> Tensor:
 
 
 def _seen(x: Tensor, y: Tensor, maps: Tensor, waves: Tensor) -> Tensor:
-    """Layer coordinates seen at frame coordinates (H, W): maps (B, T, 3, 3), waves (B, T, W, 6) -> (B, T, H, W, 2)."""
+    """Layer coordinates seen at frame coordinates (H, W): maps (B, T, 3, 3), waves (B, T, W, 5) -> (B, T, H, W, 2)."""
     rows = maps[..., None, None]
     u, v, w = (rows[:, :, i, 0] * x + rows[:, :, i, 1] * y + rows[:, :, i, 2] for i in range(3))
     u, v = u / w, v / w
     moved_u, moved_v = u, v
     for number in range(waves.shape[2]):
-        push_u, push_v, f_u, f_v, phase, _ = (
-            part[..., None, None] for part in waves[:, :, number].unbind(-1)
-        )
+        push_u, push_v, f_u, f_v, phase = (part[..., None, None] for part in waves[:, :, number].unbind(-1))
         wave = torch.sin(2 * torch.pi * (f_u * u + f_v * v) + phase)
         moved_u, moved_v = moved_u + push_u * wave, moved_v + push_v * wave
     return torch.stack([moved_u, moved_v], dim=-1)
 
 
 def _lit(frames: Tensor, light: Tensor) -> Tensor:
-    """Frames (B, T, 3, H, W) in [0, 255] under light (B, T, 9), as ``mardini.light.lit``."""
-    part = light[..., None, None, None]
-    gains, gamma, spot, width, left, top, any_ = (
-        part[:, :, 0:3, 0], part[:, :, 3:4, 0], part[:, :, 4:5, 0], part[:, :, 5:6, 0],
-        part[:, :, 6:7, 0], part[:, :, 7:8, 0], part[:, :, 8:9, 0],
-    )  # fmt: skip
+    """Frames (B, T, 3, H, W) in [0, 255] under light (B, T, 8), as ``mardini.light.lit``."""
+    gains, gamma, spot, width, left, top = light[..., None, None].split([3, 1, 1, 1, 1, 1], dim=2)
     height, breadth = frames.shape[-2:]
     longer = max(height, breadth)
     rows = (torch.arange(height, device=frames.device) + 0.5 - height / 2)[:, None] / longer
     columns = (torch.arange(breadth, device=frames.device) + 0.5 - breadth / 2) / longer
     glow = torch.exp(-(((rows - top) / width) ** 2)) * torch.exp(-(((columns - left) / width) ** 2))
-    changed = 255 * (frames.clamp(0, 255) / 255) ** gamma * gains * (1 + spot * glow)
-    return torch.where(any_ > 0, changed, frames)
+    return 255 * (frames.clamp(0, 255) / 255) ** gamma * gains * (1 + spot * glow)

@@ -3,7 +3,7 @@
     python -m mardini.train --stage codec --preset nano
     python -m mardini.train --stage initial-planner --preset nano --data videos --data shards
     python -m mardini.train --chain joint-task --preset tiny             all stages up to joint-task
-    python -m mardini.train --chain joint-task --preset mini --init nano with the codec of a checkpoint
+    python -m mardini.train --chain joint-task --preset mini --init DIR  with the codec of a checkpoint
     python -m mardini.train --stage joint-task --preset L/ST --dry-run   what it would do, and cost
     torchrun --nproc-per-node 8 -m mardini.train --stage joint-task --preset L/ST --data shards
 
@@ -26,6 +26,9 @@ from pathlib import Path
 from mardini.config import PRESETS, preset
 from mardini.errors import UserError, command
 from mardini.stages import STAGES, Optimizer, Stage, chain, scaled, stage
+
+PROCEDURAL = ("synthetic", "synthetic-bank")
+"""Names of data that is no files: rendered by workers, or drawn by them and rendered on the device."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def check(args: argparse.Namespace) -> list[Stage]:
         value = getattr(args, flag)
         if value is not None and not value > 0:
             raise UserError(f"--{flag.replace('_', '-')} must be positive, got {value}")
-    procedural = [name for name in args.data if name in ("synthetic", "synthetic-bank")]
+    procedural = [name for name in args.data if name in PROCEDURAL]
     if procedural and len(args.data) > 1:
         raise UserError(f"--data {procedural[0]} cannot be mixed with other data: give either")
     if args.logs and not args.chain:

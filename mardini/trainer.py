@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 
 from mardini import checkpoint, optimizer, parallel, stages
 from mardini.config import MarDiniConfig, preset
-from mardini.data import PROCEDURAL, Item, Pictures, Problems, SyntheticClips, batches, to_batch
+from mardini.data import Item, Pictures, Problems, SyntheticClips, batches, to_batch
 from mardini.errors import UserError
 from mardini.files import write_json
 from mardini.model import MarDini
@@ -30,7 +30,7 @@ from mardini.scene_bank import SceneBank, Scenes
 from mardini.synthetic import HELD_OUT
 from mardini.tasks import Draw, Task, make_task, seed_of
 from mardini.temporal import to_temporal
-from mardini.train import Options, options_of, start_of
+from mardini.train import PROCEDURAL, Options, options_of, start_of
 from mardini.training_log import Log
 from mardini.vae import LatentCodec
 from mardini.video_data import VideoClips, split

@@ -14,13 +14,13 @@ from typing import Any
 from tqdm import tqdm
 
 from mardini.config import preset
-from mardini.data import PROCEDURAL, Problems
+from mardini.data import Problems
 from mardini.errors import UserError
 from mardini.files import atomic, write_json
 from mardini.flops import peak_flops, training_step
 from mardini.parallel import Processes
 from mardini.stages import Stage
-from mardini.train import Options
+from mardini.train import PROCEDURAL, Options
 
 
 class Log:

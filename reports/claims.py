@@ -63,8 +63,8 @@ def claims(results: Results) -> Table:
         "times, from the fastest and slowest repeats. A claim holds where all its intervals lie below zero.",
         "These records are the second set: an earlier one, of AdamW at twice the rate, spread so widely over seeds "
         "that it was given up. Muon's rate, one for both planners, was chosen on seed 0 of three arms by these scores. "
-        "The rules of the verdicts were written after that, and before the rest of the second set was measured. Seeds 3 "
-        "to 5 were added when the verdicts of seeds 0 to 2 were known, for all arms alike.",
+        "The rules of the verdicts were written after that, and before the rest of the second set was measured. "
+        "Seeds 3 to 5 were added when the verdicts of seeds 0 to 2 were known, for all arms alike.",
     )
     return Table("claims", "The paper's claims, tested on small models", blocks, notes)
 

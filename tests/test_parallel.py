@@ -40,10 +40,10 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "tiny" / "codec" / "checkpoint"
 
 
-@pytest.mark.parametrize("stage", ["joint-task"])
-def test_two_processes_train_as_one(stage: str, codec: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_two_processes_train_as_one(optimizer: str, codec: Path, tmp_path: Path) -> None:
     """Twenty steps: the first loss is the same, the curve within 1e-4, in a batch whose masks differ in number."""
-    start = ["--stage", stage, "--init", str(codec)]
+    start = ["--stage", "joint-task", "--init", str(codec), "--optimizer", optimizer]
     one, two = (train(tmp_path / str(count), count, *start) for count in (1, 2))
     assert len(one) == len(two) == 21
     assert two[1]["loss"] == pytest.approx(one[1]["loss"], rel=1e-6)

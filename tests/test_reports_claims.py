@@ -64,6 +64,16 @@ def test_verdicts_follow_the_intervals(records: Path) -> None:
     assert (latency.low, latency.high) == (-3.0, -1.0) and (memory.low, memory.high) == (-2.0, -2.0)
 
 
+def test_half_of_a_comparison_claims_nothing(records: Path) -> None:
+    before = claims([records]).blocks[4]
+    cell = {"cell": {"model": "L", "attention": "ST", "resolution": "symmetric", "frames": 9, "size": 256}}
+    folder = records / "efficiency" / "another"
+    folder.mkdir(parents=True)
+    record = {"schema": 1, "suite": "efficiency", "status": "done", "values": {}, "details": {}, **cell}
+    (folder / "one.json").write_text(json.dumps(record))
+    assert claims([records]).blocks[4] == before
+
+
 def test_a_claim_that_is_turned_around_does_not_hold(records: Path) -> None:
     for seed in NOISE:
         put(records, "ablations", f"both-large-{seed}", ablation("both-large", seed, 30.0))

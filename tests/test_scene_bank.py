@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from mardini.data import PROCEDURAL, to_batch
+from mardini.data import to_batch
 from mardini.light import Light
 from mardini.scene_bank import LAYERS, DrawnScene, Painted, SceneBank, Scenes, drawn, quantised
 from mardini.synthetic import make_scene, paint, render
-from mardini.train import main
+from mardini.train import PROCEDURAL, main
 
 SIZE = 64
 

@@ -46,6 +46,10 @@ class DatasetInfo:
     truth: bool = True
     cached: str = ""
 
+    def shrinks(self, side: int | None) -> bool:
+        """Whether its clips are changed where ``side`` pixels on the shorter side are asked for."""
+        return side is not None and (self.size is None or side != min(self.size))
+
 
 _VBENCH = "VBench-I2V (Huang et al. 2024, arXiv:2411.13503)"
 _VIDIM = "VIDIM-Bench (Jain et al. 2024, arXiv:2404.01203), as used by MarDini (arXiv:2410.20280, appendix D)"
@@ -158,7 +162,7 @@ def load_dataset(
     if said:
         notices, details = [said, *dataset.notices], {**dataset.details, "asked_for": asked}
         dataset = dataclasses.replace(dataset, notices=notices, details=details)
-    if side is None or (info.size is not None and side == min(info.size)):
+    if side is None or not info.shrinks(side):
         return dataset
     from eval.datasets.shrunk import shrunk
 
