@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import quality
 from benchmarks.suite import Context, Outcome, Shown, Suite, entry
+from mardini.shipped import shipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,6 @@ def measure(cell: Cell, context: Context) -> Outcome:
     from eval.datasets import load_dataset
     from eval.metrics.pixel import psnr_from_mse
     from eval.statistics import draw_sources
-    from eval.systems.mardini import shipped
     from mardini import checkpoint
 
     dataset = load_dataset(cell.dataset, data_root=context.data_root, limit=cell.clips or None)

@@ -97,6 +97,7 @@ def afresh() -> Iterator[None]:
 @functools.cache
 def weights() -> dict[str, Any]:
     """Hash of the checkpoint that ships: with another one, cells of system ``mardini`` are measured again."""
-    from eval.systems.mardini import hash_of, shipped
+    from eval.systems.mardini import hash_of
+    from mardini.shipped import shipped
 
     return {"weights_sha256": hash_of(shipped())}

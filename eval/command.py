@@ -43,7 +43,12 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
         metavar="[NAME=]DIR",
         help="score a folder of frames, one entry per clip id; repeatable; alone, no other system is run",
     )
-    add("--checkpoint", type=Path, metavar="DIR", help="of system mardini (default: the shipped one)")
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="of system mardini: nano (default), nano-128, or a folder",
+    )
     add("--steps", type=int, metavar="N", help="diffusion steps of system mardini (default: 25)")
     add("--guidance", type=float, metavar="X", help="of system mardini: 1 is none, 0 leaves the plan out")
     if given:

@@ -14,6 +14,7 @@ from eval.systems import SYSTEMS
 from eval.systems.rivals import RIVALS, TAKES, Rival, readiness
 from eval.weight_files import WEIGHTS
 from eval.weights import folders
+from mardini.shipped import CHECKPOINTS, SHIPPED
 
 Row = tuple[str, str, str]
 """Name, what it is, what of it is here."""
@@ -82,10 +83,8 @@ def protocols() -> list[Row]:
 def system(name: str) -> str:
     """Whether a system can run: what it needs beyond this package."""
     if name == "mardini":
-        import mardini
-
-        nano = Path(mardini.__file__).parent / "checkpoints" / "nano"
-        return "here: the shipped checkpoint" if nano.is_dir() else "needs --checkpoint"
+        here = [name for name in SHIPPED if (CHECKPOINTS / name).is_dir()]
+        return f"here: {', '.join(here)}" if here else "needs --checkpoint"
     return "here"
 
 

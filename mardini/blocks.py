@@ -11,11 +11,12 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from mardini.config import Attention as AttentionKind
+from mardini.fused import fused
 from mardini.masks import MaskedFrames
 from mardini.positions import Rope, rotate
 
 KeysValues = tuple[Tensor, Tensor]
-"""Keys and values, each (B, heads, K, N, head_dim), keys normalised and rotated."""
+"""Keys and values, each (B, K, N, heads, head_dim), keys normalised and rotated."""
 
 
 class Attention(nn.Module):
@@ -49,24 +50,24 @@ class Attention(nn.Module):
         self.out.weight.copy_(0.5 * value.T)
 
     def queries(self, x: Tensor, rope: Rope) -> Tensor:
-        """Normalised, rotated queries of tokens (B, K, N, C): (B, heads, K, N, head_dim)."""
-        q = rearrange(self.query(x), "b k n (h d) -> b h k n d", h=self.heads)
-        return rotate(self.query_norm(q), rope)
+        """Normalised, rotated queries of tokens (B, K, N, C): (B, K, N, heads, head_dim)."""
+        q = self.query(x).unflatten(-1, (self.heads, -1))
+        return normalised(q, self.query_norm.weight, self.query_norm.bias, *rope)
 
     def keys_values(self, x: Tensor, rope: Rope) -> KeysValues:
         """Normalised, rotated keys, and values, of tokens (B, K, N, C)."""
-        k, v = rearrange(self.key_value(x), "b k n (two h d) -> two b h k n d", two=2, h=self.heads)
-        return rotate(self.key_norm(k), rope), v
+        k, v = self.key_value(x).unflatten(-1, (2, self.heads, -1)).unbind(-3)
+        return normalised(k, self.key_norm.weight, self.key_norm.bias, *rope), v
 
     def merge(self, heads: Tensor) -> Tensor:
-        """(B, heads, K, N, head_dim) -> output projection, (B, K, N, C)."""
-        return self.out(rearrange(heads, "b h k n d -> b k n (h d)"))
+        """(B, K, N, heads, head_dim) -> output projection, (B, K, N, C)."""
+        return self.out(heads.flatten(-2))
 
     def forward(self, x: Tensor, rope: Rope, context: KeysValues | None = None) -> Tensor:
         """Attention within each frame; ``context`` from :meth:`keys_values` of another sequence, else ``x``'s own."""
         q = self.queries(x, rope)
         k, v = self.keys_values(x, rope) if context is None else context
-        return self.merge(_attend(q, k, v, "b h k n d -> (b k) h n d"))
+        return self.merge(_attend(q, k, v, "b k n h d -> (b k) h n d"))
 
 
 class IdentityAttention(Attention):
@@ -98,33 +99,48 @@ class IdentityAttention(Attention):
         """
         q = self.queries(x, rope)
         own = self.keys_values(x, rope)
-        k, v = own if past is None else (torch.cat(pair, dim=2) for pair in zip(past, own, strict=True))
-        pattern = "b h k n d -> b h (k n) d" if self.kind == "spatio-temporal" else "b h k n d -> (b n) h k d"
+        k, v = own if past is None else (torch.cat(pair, dim=1) for pair in zip(past, own, strict=True))
+        pattern = "b k n h d -> b h (k n) d" if self.kind == "spatio-temporal" else "b k n h d -> (b n) h k d"
         if not self.identity:
             heads = _attend(q, k, v, pattern)
         elif masked is None:
             heads = own[1] if past is None else _attend(q, k, v, pattern)
         else:
             noisy = _attend(_take(q, masked.index), k, v, pattern)
-            is_masked = masked.mask[:, None, :, None, None]
+            is_masked = masked.mask[:, :, None, None, None]
             heads = torch.where(is_masked, _take(noisy, masked.slot), own[1])
         return self.merge(heads), own
 
 
+@fused
+def normalised(x: Tensor, weight: Tensor, bias: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Queries or keys (B, K, N, heads, d), normalised and rotated."""
+    return rotate(F.layer_norm(x, weight.shape, weight, bias), (cos, sin))
+
+
+@fused
+def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Tokens (B, K, N, C), normalised (RMS), then scaled and shifted by (B, K, 1, C): AdaLN."""
+    return F.rms_norm(x, x.shape[-1:]) * (1 + scale) + shift
+
+
 def _take(x: Tensor, index: Tensor) -> Tensor:
-    """Frames ``index`` (B, K') of (B, heads, K, N, d)."""
-    return x.gather(2, index[:, None, :, None, None].expand(-1, x.shape[1], -1, *x.shape[3:]))
+    """Frames ``index`` (B, K') of (B, K, N, heads, d)."""
+    return x.gather(1, index[:, :, None, None, None].expand(-1, -1, *x.shape[2:]))
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, pattern: str) -> Tensor:
-    """Dense attention over the sequences that ``pattern`` makes of (B, heads, K, N, d); the shape of ``q`` returns."""
+    """Dense attention over the sequences that ``pattern`` makes of (B, K, N, heads, d); the shape of ``q`` returns.
+
+    All sequences but the temporal ones are views: heads come last in memory, as layers give and take them.
+    """
     queries, keys, values = (rearrange(part, pattern) for part in (q, k, v))
     if values.dtype == torch.bfloat16 and values.device.type == "cpu" and torch.is_grad_enabled():
         out = _plain(queries, keys, values)
     else:
         out = F.scaled_dot_product_attention(queries, keys, values)
     left, right = pattern.split(" -> ")
-    return rearrange(out, f"{right} -> {left}", b=q.shape[0], k=q.shape[2], n=q.shape[3])
+    return rearrange(out, f"{right} -> {left}", b=q.shape[0], k=q.shape[1], n=q.shape[2])
 
 
 def _plain(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,10 @@ from mardini.config import MarDiniConfig
 from mardini.errors import UserError, command
 from mardini.files import atomic, write_json
 from mardini.model import MarDini
+from mardini.shipped import shipped
 from mardini.vae import LatentCodec
 
 WEIGHTS, CONFIG, CODEC = "model.safetensors", "config.json", "codec"
-SHIPPED = "nano"
-
-
-def shipped() -> Path:
-    """Folder of the checkpoint that comes with the package."""
-    return Path(str(resources.files("mardini"))) / "checkpoints" / SHIPPED
 
 
 def save(folder: Path, model: MarDini, codec: nn.Module, dtype: torch.dtype = torch.float32) -> None:
@@ -57,7 +51,7 @@ def save(folder: Path, model: MarDini, codec: nn.Module, dtype: torch.dtype = to
 
 
 def load(folder: Path | None = None) -> tuple[MarDini, Any]:
-    """Model and codec of a checkpoint folder (``None``: the shipped one), float32, in evaluation mode.
+    """Model and codec of a checkpoint folder (``None``: the first of those shipped), float32, in evaluation mode.
 
     The codec is a ``LatentCodec``, or a ``DiffusersCodec`` where the folder holds one.
 

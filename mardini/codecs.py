@@ -74,7 +74,8 @@ def load_codec(spec: str | Path | None = None, channels: int = 16) -> LatentCode
         UserError: nothing there, no network, diffusers missing, another kind of auto-encoder, tensors that do not
             fit, or one with other than ``channels`` channels at 1/8 resolution.
     """
-    from mardini.checkpoint import CONFIG, load, shipped
+    from mardini.checkpoint import CONFIG, load
+    from mardini.shipped import shipped
 
     spec = shipped() if spec is None else spec
     config = Path(spec) / CONFIG

@@ -172,11 +172,14 @@ def to_batch(
     if bank is not None and scenes:
         return bank.render(scenes)
     clips = [item.frames for item in items if item.frames is not None]
-    # Only from pinned memory does a copy to a GPU not wait for what that still has to do.
-    pinned = torch.device(device).type == "cuda"
-    frames = torch.empty((len(clips), *clips[0].shape), dtype=torch.uint8, pin_memory=pinned)
-    torch.stack(clips, out=frames)
-    return frames.to(device, non_blocking=True).float() / 255
+    return on(device, torch.stack(clips)).float() / 255
+
+
+def on(device: torch.device | str, tensor: Tensor) -> Tensor:
+    """A tensor of the CPU on ``device``; copies from pinned memory alone do not wait for what a GPU still has to do."""
+    return (
+        tensor.pin_memory().to(device, non_blocking=True) if torch.device(device).type == "cuda" else tensor
+    )
 
 
 def _single_thread(worker: int) -> None:
@@ -187,7 +190,7 @@ def _single_thread(worker: int) -> None:
 
 
 def keep_memory() -> None:
-    """Tell glibc to keep what is freed: a clip's large arrays else come as a thousand new pages each time."""
+    """Tell glibc to keep what is freed: large arrays else come as thousands of new pages each time."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:  # there are other libraries than glibc
         for option, value in ((_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**30), (_TOP_PAD, 2**26)):

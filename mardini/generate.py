@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         help="guidance on the plan; 1 is none (default: 2.5 for animate, expand and rollout, else none)",
     )
     add("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
-    add("--checkpoint", metavar="DIR", help="folder or Hub id (default: the one that comes with the package)")
+    add("--checkpoint", metavar="DIR", help="nano (default), nano-128, a folder, or a Hub id")
     add("--codec", metavar="DIR", help="folder or Hub id of another codec (default: the checkpoint's)")
     add("--scheduler", default="ddim", metavar="NAME", help="ddim, or one of diffusers (default: ddim)")
     add(

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from mardini.blocks import MLP, Attention, IdentityAttention, KeysValues
+from mardini.blocks import MLP, Attention, IdentityAttention, KeysValues, modulated
 from mardini.config import GeneratorConfig
 from mardini.masks import MaskedFrames
 from mardini.positions import Rope, aligned_index, append_next, drop_next, rope, sequence_index
@@ -55,14 +55,12 @@ class GeneratorBlock(nn.Module):
     def __init__(self, config: GeneratorConfig, plan_dim: int) -> None:
         super().__init__()
         dim = config.hidden
-        self.spatial_norm = nn.RMSNorm(dim, elementwise_affine=False)
         self.spatial = Attention(dim, config.heads)
         self.spatial_modulation = nn.Linear(dim, 3 * dim)
         self.temporal_norm = nn.RMSNorm(dim)
         self.temporal = IdentityAttention(dim, config.heads, config.attention, config.identity)
         self.cross_norm = nn.RMSNorm(dim)
         self.cross = Attention(dim, config.heads, context_dim=plan_dim)
-        self.mlp_norm = nn.RMSNorm(dim, elementwise_affine=False)
         self.mlp = MLP(dim, config.mlp)
         self.mlp_modulation = nn.Linear(dim, 3 * dim)
         for layer in (self.spatial_modulation, self.mlp_modulation):
@@ -88,12 +86,12 @@ class GeneratorBlock(nn.Module):
         if isinstance(plan, PlanTokens):
             plan = self.cross.keys_values(*plan)
         shift, scale, gate = self.spatial_modulation(F.silu(step))[:, :, None].chunk(3, dim=-1)
-        x = x + gate * self.spatial(self.spatial_norm(x) * (1 + scale) + shift, ropes)
+        x = x + gate * self.spatial(modulated(x, shift, scale), ropes)
         mixed, keys_values = self.temporal(self.temporal_norm(x), ropes, masked, past)
         x = x + mixed
         x = x + self.cross(self.cross_norm(x), ropes, plan)
         shift, scale, gate = self.mlp_modulation(F.silu(step_and_plan))[:, :, None].chunk(3, dim=-1)
-        return x + gate * self.mlp(self.mlp_norm(x) * (1 + scale) + shift), keys_values
+        return x + gate * self.mlp(modulated(x, shift, scale)), keys_values
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,6 @@ class Generator(nn.Module):
         self.step_embedding = StepEmbedding(dim)
         self.plan_embedding = nn.Linear(plan_dim, dim)
         self.blocks = nn.ModuleList(GeneratorBlock(config, plan_dim) for _ in range(config.depth))
-        self.norm = nn.RMSNorm(dim, elementwise_affine=False)
         self.modulation = nn.Linear(dim, 2 * dim)
         self.project = nn.Linear(dim, channels)
         for layer in (self.modulation, self.project):
@@ -196,7 +193,7 @@ class Generator(nn.Module):
 
     def _velocity(self, x: Tensor, embedding: Tensor, width: int) -> Tensor:
         shift, scale = self.modulation(F.silu(embedding))[:, :, None].chunk(2, dim=-1)
-        tokens = drop_next(self.project(self.norm(x) * (1 + scale) + shift), width)
+        tokens = drop_next(self.project(modulated(x, shift, scale)), width)
         return rearrange(tokens, "b k h w c -> b k c h w")
 
     def _ropes(self, z: Tensor, time: Tensor) -> Rope:

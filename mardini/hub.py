@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from mardini.errors import UserError
 from mardini.files import atomic
+from mardini.shipped import by_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -134,8 +135,8 @@ class Pretrained(ModelHubMixin):
 
 
 def resolve(name: str | Path | None, **download: Any) -> Path | None:
-    """The local folder of a checkpoint: ``None`` stays (the shipped one), a Hub id is downloaded once."""
-    return None if name is None else fetch("checkpoint", name, FILES, **download)
+    """The local folder of a checkpoint: ``None`` stays (the first shipped), a Hub id is downloaded once."""
+    return None if name is None else by_name(name) or fetch("checkpoint", name, FILES, **download)
 
 
 def fetch(kind: str, name: str | Path, files: Sequence[str], **download: Any) -> Path:

@@ -12,7 +12,7 @@ from einops import rearrange
 from torch import Tensor
 
 Rope = tuple[Tensor, Tensor]
-"""(cos, sin), each of shape (K, N, head_dim / 2), float32; broadcasts over batch and heads."""
+"""(cos, sin), each of shape (K, N, head_dim / 2), float32."""
 
 
 def append_next(grid: Tensor, token: Tensor) -> Tensor:
@@ -64,10 +64,15 @@ def rope(index: Tensor, time: Tensor, head_dim: int, base: float = 10_000.0) -> 
 
 
 def rotate(x: Tensor, rope: Rope) -> Tensor:
-    """Apply a rotary embedding to queries or keys (B, heads, K, N, head_dim); attention then sees differences only.
+    """Apply a rotary embedding to queries or keys (B, K, N, heads, head_dim); attention then sees differences only.
 
     Neighbouring numbers make a pair, and pairs turn as complex numbers do, in one pass over memory. In float32.
     """
-    turn = torch.complex(*(part.float() for part in rope))
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)).contiguous())
-    return torch.view_as_real(pairs * turn).flatten(-2).to(x.dtype)
+    cos, sin = (part.float()[:, :, None] for part in rope)
+    pairs = x.float().unflatten(-1, (-1, 2))
+    if torch.compiler.is_compiling():  # which makes one pass of many operations, but not of complex ones
+        left, right = pairs.unbind(-1)
+        turned = torch.stack([left * cos - right * sin, left * sin + right * cos], dim=-1)
+    else:
+        turned = torch.view_as_real(torch.view_as_complex(pairs.contiguous()) * torch.complex(cos, sin))
+    return turned.flatten(-2).to(x.dtype)

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mardini.data import Item, apart, clip_times, worker_options
+from mardini.data import Item, apart, clip_times, on, worker_options
+from mardini.fused import fused
 from mardini.light import Light
 from mardini.motion import Motion
 from mardini.synthetic import DENSITY, SUPERSAMPLE, Scene, make_scene, paint
@@ -171,7 +172,7 @@ class SceneBank:
     def _render(self, scenes: Sequence[DrawnScene]) -> Tensor:
         device, size = self.ground.device, SUPERSAMPLE * self.resolution
         maps, waves, radius, light = (
-            torch.stack([getattr(scene, name) for scene in scenes]).to(device, non_blocking=True)
+            on(device, torch.stack([getattr(scene, name) for scene in scenes]))
             for name in ("maps", "waves", "radius", "light")
         )
         axis = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / size - 0.5
@@ -182,9 +183,9 @@ class SceneBank:
             own = [number for number, scene in enumerate(scenes) if scene.radius[place] > 0]
             if not own:
                 continue
-            index = torch.tensor(own, device=device)
+            index = on(device, torch.tensor(own))
             where = (
-                _seen(x, y, maps[index, place], waves[index, place])
+                _seen_at_once(x, y, maps[index, place], waves[index, place])
                 / radius[index, place, None, None, None, None]
             )
             bank = self.shaped if place else self.ground
@@ -220,6 +221,9 @@ def _seen(x: Tensor, y: Tensor, maps: Tensor, waves: Tensor) -> Tensor:
         wave = torch.sin(2 * torch.pi * (f_u * u + f_v * v) + phase)
         moved_u, moved_v = moved_u + push_u * wave, moved_v + push_v * wave
     return torch.stack([moved_u, moved_v], dim=-1)
+
+
+_seen_at_once = fused(_seen, when=lambda: True)
 
 
 def _lit(frames: Tensor, light: Tensor) -> Tensor:

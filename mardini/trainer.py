@@ -6,6 +6,7 @@ Read with ``tasks.py`` (what a step computes), ``run_state.py`` (what a kill mus
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import shutil
@@ -19,7 +20,7 @@ from torch.utils.data import Dataset
 
 from mardini import checkpoint, optimizer, parallel, stages
 from mardini.config import MarDiniConfig, preset
-from mardini.data import Item, Pictures, Problems, SyntheticClips, batches, to_batch
+from mardini.data import Item, Pictures, Problems, SyntheticClips, batches, keep_memory, to_batch
 from mardini.errors import UserError
 from mardini.files import write_json
 from mardini.model import MarDini
@@ -43,6 +44,8 @@ HELD_OUT_CLIPS = 32
 def run(rows: list[stages.Stage], args: argparse.Namespace) -> int:
     """Train the stages one after the other, each from the start, from its last state, or not at all if it is done."""
     processes = parallel.start(args.device)
+    if processes.device.type == "cpu":
+        keep_memory()
     bf16 = args.precision == "bf16" if args.precision else processes.device.type == "cuda"
     home = args.out / args.preset.replace("/", "-")
     try:
@@ -97,6 +100,10 @@ def train(
     torch.manual_seed(seed_of(options.seed, options.stage, "weights"))
     start = start_of(row, args)
     model, codec = initial(row, preset(options.preset), home, start)
+    if row.trains != "codec":
+        model.config = replace(
+            model.config, frames=options.frames, fps=options.fps, resolution=options.resolution
+        )
     codec.to(processes.device)
     clips, held_out = _data(options)
     if row.trains == "codec" and not start and latest(folder / "state") == 0:
@@ -207,7 +214,7 @@ def _loop(
     log.warn(problems.add(held_items, 0))
     bank = None
     if isinstance(data[0], Scenes):
-        bank = SceneBank.painted(options.resolution, processes.device, args.workers)
+        bank = _bank(options.resolution, processes.device, args.workers)
     began = time.monotonic() - float(state.window[2])
 
     def loss_of(items: list[Item], draw: Draw, clips: range) -> torch.Tensor:
@@ -274,6 +281,10 @@ def _loop(
         if saved:
             state.save(step + 1, background=processes.device.type == "cuda")
     state.wait()
+
+
+_bank = functools.cache(SceneBank.painted)
+"""A chain's stages share one bank: it takes a quarter of a minute to paint."""
 
 
 def is_due(step: int, every: int | None) -> bool:

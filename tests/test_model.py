@@ -85,9 +85,9 @@ def test_identity_attention_equals_dense_masked_attention(rows: list[list[bool]]
     if kind == "temporal":
         allowed = allowed & (place[:, None] == place[None])
     allowed = allowed | torch.eye(len(frame), dtype=torch.bool)
-    flat = (part.flatten(2, 3) for part in (q, k, v))
+    flat = (part.flatten(1, 2).transpose(1, 2) for part in (q, k, v))
     dense = torch.nn.functional.scaled_dot_product_attention(*flat, attn_mask=allowed[:, None])
-    expected = layer.merge(dense.unflatten(2, (frames, tokens)))
+    expected = layer.merge(dense.transpose(1, 2).unflatten(1, (frames, tokens)))
     torch.testing.assert_close(out, expected, atol=1e-5, rtol=0)
 
 

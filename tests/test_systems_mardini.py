@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eval.systems.base import Task
-from eval.systems.mardini import Mardini, hash_of, shipped
+from eval.systems.mardini import Mardini, hash_of
 from mardini.errors import UserError
 
 
@@ -107,14 +107,16 @@ def test_missing_checkpoint_and_bad_steps_are_refused(checkpoint: Path) -> None:
         Mardini(checkpoint, steps=0)
 
 
-def test_shipped_checkpoint_is_where_the_model_says() -> None:
-    from mardini import checkpoint
-
-    if not checkpoint.shipped().is_dir():
-        with pytest.raises(UserError, match="holds no checkpoint"):
-            shipped()
-    else:
-        assert shipped() == checkpoint.shipped()
+def test_shipped_checkpoints_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    default, other = Mardini(), Mardini(Path("nano-128"))
+    assert (default.variant, other.variant) == ("mardini", "mardini-nano-128")
+    assert default.weights != other.weights
+    (tmp_path / "nano-128").mkdir()  # a folder of that name goes first
+    assert Mardini(Path("nano-128")).variant.startswith("mardini-nano-128-")
+    monkeypatch.setattr("mardini.shipped.CHECKPOINTS", tmp_path / "nowhere")
+    with pytest.raises(UserError, match="holds no checkpoint 'nano'"):
+        Mardini()
 
 
 def test_real_pipeline_fits_the_adapter(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ SYSTEMS: dict[str, SystemInfo] = {
     "minterpolate": SystemInfo(
         "FFmpeg's motion-compensated interpolation filter, through PyAV", ("interpolation",)
     ),
-    "mardini": SystemInfo("the MarDini model: the shipped checkpoint, or --checkpoint PATH", ALL),
+    "mardini": SystemInfo("the MarDini model: the shipped checkpoint nano, or --checkpoint", ALL),
     **{rival.name: SystemInfo(rival.line, ()) for rival in RIVALS.values()},
 }
 

@@ -12,6 +12,7 @@ import numpy as np
 from eval.systems.base import Task
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
+from mardini.shipped import SHIPPED, by_name, shipped
 
 if TYPE_CHECKING:
     from eval.protocols import TaskName
@@ -27,7 +28,7 @@ class Mardini:
     Without guidance in interpolation and with the pipeline's own in the other tasks, as in the paper (section 8).
 
     Args:
-        checkpoint: folder of a checkpoint; ``None``: the one that ships with the package.
+        checkpoint: folder of a checkpoint, or the name of one that ships with the package; ``None``: its first.
         steps: diffusion steps; ``None``: 25, as in the paper.
         device: ``cpu``, ``cuda`` ...
         task: decides the guidance where none is given.
@@ -47,18 +48,21 @@ class Mardini:
         scheduler: str = SCHEDULER,
         guidance: float | None = None,
     ) -> None:
-        if checkpoint is not None and not checkpoint.exists():
+        named = None if checkpoint is None else by_name(checkpoint)
+        if checkpoint is not None and named is None and not checkpoint.exists():
             raise UserError(
-                f"checkpoint {checkpoint} does not exist: give its folder or leave --checkpoint out"
+                f"checkpoint {checkpoint} does not exist: give its folder or one of {', '.join(SHIPPED)}"
             )
         if steps is not None and steps < 1:
             raise UserError(f"--steps {steps}: give at least 1")
-        self.checkpoint, self.steps, self.device = checkpoint, steps or STEPS, device
+        self.checkpoint, self.steps, self.device = named or checkpoint, steps or STEPS, device
         usual = None if task == "interpolation" else GUIDANCE
         self.scheduler, self.guidance = scheduler, usual if guidance is None else guidance
-        self.weights = hash_of(checkpoint or shipped())
+        self.weights = hash_of(self.checkpoint or shipped())
         parts = [self.name]
-        if checkpoint is not None:
+        if named is not None:
+            parts.append(named.name)
+        elif checkpoint is not None:
             parts += [re.sub(r"[^A-Za-z0-9._]+", "_", checkpoint.resolve().name), self.weights[:8]]
         if self.steps != STEPS:
             parts.append(f"steps{steps}")
@@ -99,19 +103,6 @@ class Mardini:
             guidance=self.guidance,
             scheduler=self.scheduler,
         )
-
-
-def shipped() -> Path:
-    """Folder of the checkpoint that comes with the package: ``mardini.checkpoint.shipped`` without torch."""
-    import mardini
-
-    folder = Path(mardini.__file__).parent / "checkpoints" / "nano"
-    if not folder.is_dir():
-        raise UserError(
-            "this installation holds no checkpoint of 'mardini': name one with --checkpoint, or leave the "
-            "system out with --systems"
-        )
-    return folder
 
 
 def hash_of(checkpoint: Path) -> str:

@@ -1,0 +1,28 @@
+"""The checkpoints that come with the package, by name. Imports nothing heavy, so that commands can name them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mardini.errors import UserError
+
+SHIPPED = ("nano", "nano-128")
+"""Names of all, the default first."""
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+
+def shipped(name: str = SHIPPED[0]) -> Path:
+    """Folder of a checkpoint that comes with the package. Raises ``UserError`` where it was left out."""
+    folder = CHECKPOINTS / name
+    if not folder.is_dir():
+        raise UserError(
+            f"this installation holds no checkpoint '{name}': name another with --checkpoint, or leave the system "
+            "'mardini' out with --systems"
+        )
+    return folder
+
+
+def by_name(checkpoint: str | Path) -> Path | None:
+    """Folder of the shipped checkpoint that ``checkpoint`` names; ``None`` if it is no such name, or a folder here."""
+    name = str(checkpoint)
+    return shipped(name) if name in SHIPPED and not Path(name).exists() else None
