@@ -126,7 +126,7 @@ def model_card(
         "codec": f"{type(codec).__name__}, {config.codec.channels} channels at 1/8 resolution",
     }
     parts = [
-        f"{HEADER}# MarDini {config.name}\n",
+        f"{HEADER}# MarDini {config.name}, {config.resolution} px\n",
         "An open implementation of the MarDini video model "
         "([arXiv:2410.20280](https://arxiv.org/abs/2410.20280)): a planner of masked frames and a light diffusion "
         "generator. From any given frames of a clip it makes the others: interpolation, image-to-video, expansion, "

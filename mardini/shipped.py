@@ -26,3 +26,8 @@ def by_name(checkpoint: str | Path) -> Path | None:
     """Folder of the shipped checkpoint that ``checkpoint`` names; ``None`` if it is no such name, or a folder here."""
     name = str(checkpoint)
     return shipped(name) if name in SHIPPED and not Path(name).exists() else None
+
+
+def name_of(folder: Path) -> str | None:
+    """Under which name a folder ships; ``None`` if it does not."""
+    return next((name for name in SHIPPED if folder.resolve() == (CHECKPOINTS / name).resolve()), None)

@@ -13,6 +13,7 @@ import pytest
 from eval.systems.base import Task
 from eval.systems.mardini import Mardini, hash_of
 from mardini.errors import UserError
+from mardini.shipped import SHIPPED, shipped
 
 
 class Fake:
@@ -112,8 +113,10 @@ def test_shipped_checkpoints_have_names_of_their_own(tmp_path: Path, monkeypatch
     default, other = Mardini(), Mardini(Path("nano-128"))
     assert (default.variant, other.variant) == ("mardini", "mardini-nano-128")
     assert default.weights != other.weights
+    for same in (Path(SHIPPED[0]), shipped()):  # a name or a path: the same weights, the same results
+        assert Mardini(same).describe() == default.describe() and Mardini(same).variant == "mardini"
     (tmp_path / "nano-128").mkdir()  # a folder of that name goes first
-    assert Mardini(Path("nano-128")).variant.startswith("mardini-nano-128-")
+    assert Mardini(Path("nano-128")).variant.startswith("mardini-nano_128-")
     monkeypatch.setattr("mardini.shipped.CHECKPOINTS", tmp_path / "nowhere")
     with pytest.raises(UserError, match="holds no checkpoint 'nano'"):
         Mardini()

@@ -67,6 +67,7 @@ def test_a_chain_runs_each_stage_from_those_before(trained: Path) -> None:
     last, codec = checkpoint.load(trained / "tiny" / "joint-model" / "checkpoint")
     first, first_codec = checkpoint.load(trained / "tiny" / "initial-planner" / "checkpoint")
     assert last.config.generator.attention == "spatio-temporal"
+    assert (first.config.frames, last.config.frames) == (3, 5)  # those of its own last stage
     assert all((a == b).all() for a, b in zip(codec.parameters(), first_codec.parameters(), strict=True))
     assert any(
         (a != b).any() for a, b in zip(last.planner.parameters(), first.planner.parameters(), strict=True)

@@ -12,7 +12,7 @@ import numpy as np
 from eval.systems.base import Task
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
-from mardini.shipped import SHIPPED, by_name, shipped
+from mardini.shipped import SHIPPED, by_name, name_of, shipped
 
 if TYPE_CHECKING:
     from eval.protocols import TaskName
@@ -48,22 +48,22 @@ class Mardini:
         scheduler: str = SCHEDULER,
         guidance: float | None = None,
     ) -> None:
-        named = None if checkpoint is None else by_name(checkpoint)
-        if checkpoint is not None and named is None and not checkpoint.exists():
+        folder = shipped() if checkpoint is None else by_name(checkpoint) or checkpoint
+        if not folder.exists():
             raise UserError(
                 f"checkpoint {checkpoint} does not exist: give its folder or one of {', '.join(SHIPPED)}"
             )
         if steps is not None and steps < 1:
             raise UserError(f"--steps {steps}: give at least 1")
-        self.checkpoint, self.steps, self.device = named or checkpoint, steps or STEPS, device
+        self.checkpoint, self.steps, self.device = folder, steps or STEPS, device
         usual = None if task == "interpolation" else GUIDANCE
         self.scheduler, self.guidance = scheduler, usual if guidance is None else guidance
-        self.weights = hash_of(self.checkpoint or shipped())
+        self.weights, self.shipped = hash_of(folder), name_of(folder)
         parts = [self.name]
-        if named is not None:
-            parts.append(named.name)
-        elif checkpoint is not None:
-            parts += [re.sub(r"[^A-Za-z0-9._]+", "_", checkpoint.resolve().name), self.weights[:8]]
+        if self.shipped is None:
+            parts += [re.sub(r"[^A-Za-z0-9._]+", "_", folder.resolve().name), self.weights[:8]]
+        elif self.shipped != SHIPPED[0]:
+            parts.append(self.shipped)
         if self.steps != STEPS:
             parts.append(f"steps{steps}")
         if scheduler != SCHEDULER:
@@ -79,7 +79,7 @@ class Mardini:
             described["guidance"] = self.guidance
         if self.scheduler != SCHEDULER:
             described["scheduler"] = self.scheduler
-        if self.checkpoint is not None:
+        if self.shipped != SHIPPED[0]:
             described["checkpoint"] = self.checkpoint.resolve().name
         return described
 
