@@ -79,9 +79,13 @@ def colour(name: str, number: int = 0) -> str:
 
 
 def look(name: str, number: int = 0) -> dict[str, Any]:
-    """Colour, marker and line of a system; a variant of one (``mardini-guidance0``) is hollow and dashed."""
-    own, color = MARKS.get(name.split("-")[0], MARKERS[(number + 3) % len(MARKERS)]), colour(name, number)
+    """Colour, marker and line of a system, the ``number``-th of those shown.
+
+    A variant of one (``mardini-guidance0``) has its colour, is hollow and dashed, and has a marker by its number: there
+    may be several.
+    """
     variant = "-" in name and name.split("-")[0] in COLOURS
+    own, color = MARKS.get(name, MARKERS[(number + 3 * (not variant)) % len(MARKERS)]), colour(name, number)
     return {
         "color": color,
         "marker": own,
