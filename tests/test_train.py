@@ -83,7 +83,8 @@ def test_a_chain_starts_from_the_codec_of_another_model(trained: Path, tmp_path:
     assert main(["--chain", "initial-planner", "--init", str(first), "--out", str(tmp_path), *small]) == 0
     assert [path.name for path in (tmp_path / "tiny-wide").iterdir()] == ["initial-planner"]
     model, codec = checkpoint.load(tmp_path / "tiny-wide" / "initial-planner" / "checkpoint")
-    assert model.config == replace(config, frames=3)  # those of its last stage
+    shape = {"frames": 4, "fps": 8, "resolution": 256}  # the manual's own, as for every unknown preset
+    assert model.config == replace(config, **shape)
     expected = checkpoint.load(first)[1].state_dict()
     assert all(torch.equal(expected[name], tensor) for name, tensor in codec.state_dict().items())
 
