@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from mardini.errors import UserError
 from mardini.files import atomic
-from mardini.shipped import by_name
+from mardini.shipped import SHIPPED, by_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -154,7 +154,10 @@ def fetch(kind: str, name: str | Path, files: Sequence[str], **download: Any) ->
     if Path(name).is_dir():
         return Path(name)
     if isinstance(name, Path) or not HUB_ID.fullmatch(name):
-        raise UserError(f"no {kind} at {name}: give a folder that holds one, or a Hub id such as owner/name")
+        ours = f"{', '.join(SHIPPED)}, " if kind == "checkpoint" else ""
+        raise UserError(
+            f"no {kind} at {name}: give {ours}a folder that holds one, or a Hub id such as owner/name"
+        )
     try:
         return Path(snapshot_download(name, allow_patterns=list(files), **download))
     except (OSError, ValueError) as error:  # the Hub's own errors and those of the network are OSErrors

@@ -182,5 +182,5 @@ def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch: pytest.
     with pytest.raises(UserError, match=r"\(no route\); check") as caught:
         MarDiniPipeline.from_pretrained("nobody/nothing")
     assert "\n" not in str(caught.value)
-    with pytest.raises(UserError, match="give a folder"):
+    with pytest.raises(UserError, match="a folder that holds one"):
         MarDini.from_pretrained(Path("nobody/nothing"))
