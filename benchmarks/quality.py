@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mardini.shipped import shipped
+
 if TYPE_CHECKING:
     from eval.datasets.base import Dataset
     from eval.protocols import Protocol
@@ -98,6 +100,5 @@ def afresh() -> Iterator[None]:
 def weights() -> dict[str, Any]:
     """Hash of the checkpoint that ships: with another one, cells of system ``mardini`` are measured again."""
     from eval.systems.mardini import hash_of
-    from mardini.shipped import shipped
 
     return {"weights_sha256": hash_of(shipped())}

@@ -83,7 +83,7 @@ def protocols() -> list[Row]:
 def system(name: str) -> str:
     """Whether a system can run: what it needs beyond this package."""
     if name == "mardini":
-        here = [name for name in SHIPPED if (CHECKPOINTS / name).is_dir()]
+        here = [own for own in SHIPPED if (CHECKPOINTS / own).is_dir()]
         return f"here: {', '.join(here)}" if here else "needs --checkpoint"
     return "here"
 

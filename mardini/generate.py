@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mardini.errors import UserError, command
+from mardini.shipped import SHIPPED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,11 @@ def parser() -> argparse.ArgumentParser:
         help="guidance on the plan; 1 is none (default: 2.5 for animate, expand and rollout, else none)",
     )
     add("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
-    add("--checkpoint", metavar="DIR", help="nano (default), nano-128, a folder, or a Hub id")
+    add(
+        "--checkpoint",
+        metavar="DIR",
+        help=f"{', '.join(SHIPPED)}, a folder, or a Hub id (default: {SHIPPED[0]})",
+    )
     add("--codec", metavar="DIR", help="folder or Hub id of another codec (default: the checkpoint's)")
     add("--scheduler", default="ddim", metavar="NAME", help="ddim, or one of diffusers (default: ddim)")
     add(

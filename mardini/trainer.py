@@ -39,6 +39,8 @@ from mardini.video_data import VideoClips, split
 CLIP_NORM = 1.0
 """Largest norm of a gradient. The paper says nothing of clipping."""
 HELD_OUT_CLIPS = 32
+_bank = functools.cache(SceneBank.painted)
+"""A chain's stages share one bank: it takes a quarter of a minute to paint."""
 
 
 def run(rows: list[stages.Stage], args: argparse.Namespace) -> int:
@@ -281,10 +283,6 @@ def _loop(
         if saved:
             state.save(step + 1, background=processes.device.type == "cuda")
     state.wait()
-
-
-_bank = functools.cache(SceneBank.painted)
-"""A chain's stages share one bank: it takes a quarter of a minute to paint."""
 
 
 def is_due(step: int, every: int | None) -> bool:

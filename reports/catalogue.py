@@ -185,10 +185,10 @@ def curves(cells: Sequence[Record]) -> list[Figure]:
 
 def losses(results: Results) -> list[Figure]:
     """Training curves: of the models that ship, and of what lies under ``training-*``."""
-    folders = {path.parent.name: path.parent for path in files(results, "training-*/*.jsonl").values()}
     ships = Path(__file__).parent.parent / "mardini" / "checkpoints"
-    shipped = {f"training-{path.parent.name}": path for path in sorted(ships.glob("*/training"))}
-    folders = {**{name: path for name, path in shipped.items() if any(path.glob("*.jsonl"))}, **folders}
+    logs = sorted(ships.glob("*/training/*.jsonl"))
+    folders = {f"training-{path.parents[1].name}": path.parent for path in logs}
+    folders |= {path.parent.name: path.parent for path in files(results, "training-*/*.jsonl").values()}
     found = []
     for name, folder in folders.items():
         rows = training.rows(read_logs(folder))

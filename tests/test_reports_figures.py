@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from reports import style
 from reports.catalogue import all_figures
 from reports.figures import ablations, efficiency, masks, scaling, speed, steps
 from reports.groups import own_tables
@@ -321,3 +322,13 @@ def test_colours_are_told_apart() -> None:
     seen = [(0.29 * r + 0.71 * g, -0.03 * r + 0.03 * g + b) for r, g, b in own]
     assert min(math.dist(x, y) for x, y in itertools.combinations(seen, 2)) > 0.08
     assert len({json.dumps(look(name), sort_keys=True) for name in COLOURS}) == len(COLOURS)
+
+
+def test_variants_of_a_system_share_its_colour_and_have_markers_of_their_own() -> None:
+    own, *variants = (
+        style.look(name, number)
+        for number, name in enumerate(("mardini", "mardini-guidance0", "mardini-nano-128"))
+    )
+    assert {own["color"]} == {variant["color"] for variant in variants}
+    assert len({own["marker"], *(variant["marker"] for variant in variants)}) == 3
+    assert {variant["markerfacecolor"] for variant in variants} == {"white"} != {own["markerfacecolor"]}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from eval.systems.rivals import RIVALS, Hub
 from mardini.errors import UserError, unknown
+from mardini.shipped import SHIPPED
 
 if TYPE_CHECKING:
     from eval.datasets.base import Dataset
@@ -41,7 +42,7 @@ SYSTEMS: dict[str, SystemInfo] = {
     "minterpolate": SystemInfo(
         "FFmpeg's motion-compensated interpolation filter, through PyAV", ("interpolation",)
     ),
-    "mardini": SystemInfo("the MarDini model: the shipped checkpoint nano, or --checkpoint", ALL),
+    "mardini": SystemInfo(f"the MarDini model: the shipped checkpoint {SHIPPED[0]}, or --checkpoint", ALL),
     **{rival.name: SystemInfo(rival.line, ()) for rival in RIVALS.values()},
 }
 
