@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from reports import style
 from reports.catalogue import all_figures
 from reports.figures import ablations, efficiency, masks, scaling, speed, steps
 from reports.groups import own_tables
@@ -326,8 +325,7 @@ def test_colours_are_told_apart() -> None:
 
 def test_variants_of_a_system_share_its_colour_and_have_markers_of_their_own() -> None:
     own, *variants = (
-        style.look(name, number)
-        for number, name in enumerate(("mardini", "mardini-guidance0", "mardini-nano-128"))
+        look(name, number) for number, name in enumerate(("mardini", "mardini-guidance0", "mardini-nano-128"))
     )
     assert {own["color"]} == {variant["color"] for variant in variants}
     assert len({own["marker"], *(variant["marker"] for variant in variants)}) == 3
