@@ -40,6 +40,8 @@ _AT_ONCE = 2**23  # pixels that are warped at once
 class DrawnScene:
     """One scene at T times, as numbers. Lengths in frame sides, as in ``motion.py``.
 
+    Arrays, not tensors: workers would hand on every small tensor as a file of its own, a millisecond a scene.
+
     Attributes:
         maps: (LAYERS, T, 3, 3) float32, homographies from frame to layer coordinates.
         waves: (LAYERS, T, WAVES, 5) float32: amplitude and frequency (x and y each), and phase.
@@ -48,12 +50,12 @@ class DrawnScene:
         light: (T, 8) float32: gains (3), gamma, and the spot's strength, width and place (2).
     """
 
-    maps: Tensor
-    waves: Tensor
-    radius: Tensor
-    entry: Tensor
-    turn: Tensor
-    light: Tensor
+    maps: np.ndarray
+    waves: np.ndarray
+    radius: np.ndarray
+    entry: np.ndarray
+    turn: np.ndarray
+    light: np.ndarray
 
 
 def drawn(scene: Scene, times: np.ndarray, bank: int) -> DrawnScene:
@@ -67,7 +69,7 @@ def drawn(scene: Scene, times: np.ndarray, bank: int) -> DrawnScene:
         waves[place] = _waves(layer.motion, times)
         radius[place], entry[place], turn[place] = layer.radius, layer.seed % bank, layer.seed // bank % 8
     light = _light(scene.light, times).astype(np.float32)
-    return DrawnScene(*map(torch.from_numpy, (maps, waves, radius, entry, turn, light)))
+    return DrawnScene(maps, waves, radius, entry, turn, light)
 
 
 def _waves(motion: Motion, times: np.ndarray) -> np.ndarray:
@@ -172,7 +174,7 @@ class SceneBank:
     def _render(self, scenes: Sequence[DrawnScene]) -> Tensor:
         device, size = self.ground.device, SUPERSAMPLE * self.resolution
         maps, waves, radius, light = (
-            on(device, torch.stack([getattr(scene, name) for scene in scenes]))
+            on(device, torch.from_numpy(np.stack([getattr(scene, name) for scene in scenes])))
             for name in ("maps", "waves", "radius", "light")
         )
         axis = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / size - 0.5

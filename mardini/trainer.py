@@ -211,7 +211,8 @@ def _loop(
         for step in range(done, total)
         for part in parts
     ]
-    held_items = next(batches(data[1], [range(HELD_OUT_CLIPS)], 0, "files held out of the data"))
+    singly = [[number] for number in range(HELD_OUT_CLIPS)]
+    held_items = sum(batches(data[1], singly, args.workers, "files held out of the data"), [])
     problems: Problems = log.problems
     log.warn(problems.add(held_items, 0))
     bank = None
