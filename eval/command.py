@@ -48,7 +48,7 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
         "--checkpoint",
         type=Path,
         metavar="DIR",
-        help=f"of system mardini: {' or '.join(SHIPPED)} (default: {SHIPPED[0]}), or a folder",
+        help=f"of system mardini: {', '.join(SHIPPED)} (default: {SHIPPED[0]}), or a folder",
     )
     add("--steps", type=int, metavar="N", help="diffusion steps of system mardini (default: 25)")
     add("--guidance", type=float, metavar="X", help="of system mardini: 1 is none, 0 leaves the plan out")

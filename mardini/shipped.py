@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mardini.errors import UserError
 
-SHIPPED = ("nano", "nano-128")
+SHIPPED = ("nano", "nano-128", "mini")
 """Names of all, the default first."""
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
