@@ -103,10 +103,10 @@ def prepare(
     policy = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if bf16 else None, reduce_dtype=torch.float32, cast_forward_inputs=False
     )
-    reshard = processes.count > 1  # one process would copy its own weights once more for the gradient
+    # With one process too: held-out clips have no backward pass, so whole weights would stay in the place of shards.
     for block in blocks:
-        fully_shard(block, mesh=mesh, mp_policy=policy, reshard_after_forward=reshard)
-    fully_shard(task, mesh=mesh, reshard_after_forward=reshard)
+        fully_shard(block, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
+    fully_shard(task, mesh=mesh, reshard_after_forward=True)
     # Blocks also return their keys and values, which are views; nothing ever changes those in place.
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor")
 

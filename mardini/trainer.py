@@ -212,7 +212,8 @@ def _loop(
         for part in parts
     ]
     singly = [[number] for number in range(HELD_OUT_CLIPS)]
-    held_items = sum(batches(data[1], singly, args.workers, "files held out of the data"), [])
+    held_batches = batches(data[1], singly, args.workers, "files held out of the data")
+    held_items = [item for batch in held_batches for item in batch]
     problems: Problems = log.problems
     log.warn(problems.add(held_items, 0))
     bank = None
