@@ -106,6 +106,15 @@ def test_the_log_starts_before_training(trained: Path) -> None:
     assert rows[-1]["clips"] == 24
 
 
+def test_looking_at_held_out_clips_changes_nothing_that_is_learnt(trained: Path, tmp_path: Path) -> None:
+    """They are seen with averaged weights, which must leave no trace in the trained ones."""
+    often, once = (with_stages(trained, tmp_path / every, "codec") for every in ("1", "6"))
+    for out in (often, once):
+        assert train(out, "initial-planner", "--log-every", out.name, "--precision", "bf16") == 0
+    assert curve(often, "initial-planner")[-1]["held_out"] == curve(once, "initial-planner")[-1]["held_out"]
+    assert weights(often, "initial-planner") == weights(once, "initial-planner")
+
+
 def test_a_finished_chain_is_not_done_again(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = curve(trained, "initial-planner")
     assert train(trained, "initial-planner") == 0
