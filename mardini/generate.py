@@ -261,8 +261,9 @@ def placed(clip: np.ndarray, given: str, length: int | None) -> tuple[np.ndarray
 
 def write(out: Path, frames: np.ndarray, given: Sequence[int], fps: float) -> None:
     """A video or gif, a picture of all frames, or PNGs named 00000.png and on in the folder ``out``."""
+    from mardini.image import write_png
     from mardini.strip import sheet
-    from mardini.video import write_png, write_video
+    from mardini.video import write_video
 
     if out.suffix.lower() == ".png":
         write_png(out, sheet(frames, given))

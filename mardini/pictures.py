@@ -141,8 +141,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.pictures < 1:
         raise UserError(f"--pictures {args.pictures} was asked for: choose 1 or more")
+    from mardini.image import write_png
     from mardini.strip import strip
-    from mardini.video import write_png
 
     pictures = [sheet(args.seed + number, args.size) for number in range(args.pictures)]
     rng = np.random.default_rng(args.seed)

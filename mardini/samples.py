@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 
 from mardini.data import Item, to_batch
+from mardini.image import write_png
 from mardini.masks import mask_from_given
 from mardini.model import MarDini
 from mardini.sampling import sample
 from mardini.stages import Stage
 from mardini.strip import strip
 from mardini.vae import LatentCodec
-from mardini.video import to_uint8, write_png
+from mardini.video import to_uint8
 
 
 @torch.no_grad()

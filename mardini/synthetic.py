@@ -256,8 +256,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"--clips {args.clips} was asked for: choose 1 or more")
     size = (args.size, args.size)
     clips = [make_clip(args.seed + number, args.frames, size) for number in range(args.clips)]
+    from mardini.image import write_png
     from mardini.strip import strip
-    from mardini.video import write_png
 
     if args.out.suffix == ".png":
         write_png(args.out, strip(clips))

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from mardini.errors import UserError
-from mardini.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, image_files, read_image
+from mardini.image import IMAGE_SUFFIXES, image_files, read_image
+from mardini.video import VIDEO_SUFFIXES
 
 SLOWEST = 0.9
 """A video may have this share of the frame rate asked for, so that 23.98 passes for 24; frozen frames are no data."""

@@ -13,8 +13,8 @@ import made_results
 import pytest
 import runs
 
+from mardini.image import write_png
 from mardini.synthetic import make_clip
-from mardini.video import write_png
 
 ROOT = Path(__file__).parent.parent
 

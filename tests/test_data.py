@@ -16,9 +16,10 @@ import torch
 
 from mardini.data import Item, Problems, SyntheticClips, batches
 from mardini.errors import UserError
+from mardini.image import write_png
 from mardini.synthetic import HELD_OUT, make_clip
 from mardini.train import main
-from mardini.video import write_png, write_video
+from mardini.video import write_video
 from mardini.video_data import VideoClips, split
 from mardini.video_files import find_videos, read_window
 

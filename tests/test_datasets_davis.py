@@ -16,7 +16,8 @@ from eval.datasets import load_dataset
 from eval.datasets.chunks import starts
 from eval.datasets.davis import CLIPS, SEQUENCES, TRAIN, VAL, check_complete, preprocess
 from mardini.errors import UserError
-from mardini.video import read_image, read_video
+from mardini.image import read_image
+from mardini.video import read_video
 
 
 def frame(seed: int, height: int = 48, width: int = 64) -> np.ndarray:

@@ -12,7 +12,8 @@ from eval.datasets import load_dataset
 from eval.interpolation import main
 from eval.protocols import protocol_for
 from mardini.errors import UserError
-from mardini.video import resize, write_png
+from mardini.image import write_png
+from mardini.video import resize
 
 
 def test_every_frame_is_averaged_down() -> None:

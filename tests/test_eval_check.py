@@ -19,7 +19,8 @@ from PIL import Image
 from eval.check import main, parser
 from eval.interpolation import main as interpolate
 from eval.systems.inspection import KINDS
-from mardini.video import write_png, write_video
+from mardini.image import write_png
+from mardini.video import write_video
 
 ROOT = Path(__file__).parent.parent
 IDS = ("ape/00000", "bee/00000", "cat/00000")

@@ -14,11 +14,12 @@ import torch
 from mardini import checkpoint
 from mardini.config import preset
 from mardini.generate import main
+from mardini.image import read_image, write_png
 from mardini.model import MarDini
 from mardini.pipeline import MarDiniPipeline
 from mardini.strip import sheet
 from mardini.vae import LatentCodec
-from mardini.video import read_frames, read_image, read_video, write_png, write_video
+from mardini.video import read_frames, read_video, write_video
 
 CLIP = np.random.default_rng(0).integers(0, 256, (3, 32, 48, 3), np.uint8)
 

@@ -9,8 +9,8 @@ import pytest
 
 from mardini.data import Pictures
 from mardini.errors import UserError
+from mardini.image import read_image
 from mardini.pictures import KINDS, crops, main, sheet
-from mardini.video import read_image
 
 
 @pytest.mark.parametrize("seed", range(6))

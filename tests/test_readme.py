@@ -15,7 +15,8 @@ from eval.systems.diffusion import PROMPT
 from eval.systems.rivals import RIVALS, TAKES
 from eval.table import tables
 from mardini import generate, synthetic
-from mardini.video import read_image, read_video
+from mardini.image import read_image
+from mardini.video import read_video
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

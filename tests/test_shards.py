@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from eval.interpolation import main
 from eval.shards import Shard, claim
 from mardini.errors import UserError
+from mardini.image import write_png
 from mardini.synthetic import make_clip
-from mardini.video import write_png
 
 ROOT = Path(__file__).parent.parent
 WORDS = ["--dataset", "folder", "--systems", "repeat,blend", "--metrics", "psnr,ssim"]

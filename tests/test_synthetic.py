@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mardini.errors import UserError
+from mardini.image import read_image
 from mardini.light import Light
 from mardini.motion import PROFILES, Motion, Wave
 from mardini.strip import strip
 from mardini.synthetic import Layer, Scene, main, make_clip, make_scene, render, tags
 from mardini.textures import PHOTOGRAPHS, SHAPES, TEXTURES, fractal_noise, mask, photograph, texture
-from mardini.video import read_frames, read_image
+from mardini.video import read_frames
 
 ALL_TAGS = {
     "translation",

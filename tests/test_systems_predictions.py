@@ -10,7 +10,8 @@ import pytest
 from eval.systems.base import Task
 from eval.systems.predictions import Predictions, parse
 from mardini.errors import UserError
-from mardini.video import write_png, write_video
+from mardini.image import write_png
+from mardini.video import write_video
 
 IDS = ["cat/00000", "dog/00000", "dog/00009"]
 SIZE = (16, 24)

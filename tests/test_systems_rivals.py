@@ -25,7 +25,7 @@ from eval.systems.rivals import RIVALS, Hub, Readiness, fits, missing_packages, 
 from eval.weight_files import WEIGHTS
 from mardini.errors import UserError
 from mardini.files import sha256
-from mardini.video import write_png
+from mardini.image import write_png
 
 CLIP = np.random.default_rng(0).integers(0, 256, (9, 40, 48, 3), np.uint8)
 DATA = Dataset("folder", [Clip("a", "a", lambda: CLIP, {"amt": lambda: CLIP[1:8]})], "fingerprint")

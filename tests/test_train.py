@@ -17,12 +17,12 @@ import torch
 
 from mardini import checkpoint, trainer
 from mardini.config import preset, register
+from mardini.image import read_image
 from mardini.model import MarDini
 from mardini.stages import STAGES
 from mardini.train import main
 from mardini.trainer import schedule
 from mardini.vae import LatentCodec
-from mardini.video import read_image
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["--preset", "tiny", "--clips", "24", "--batch", "4", "--workers", "0"]

@@ -32,7 +32,8 @@ def stands_for(name: str, data_root: Path | None) -> tuple[str, str]:
 def kind_of(root: Path) -> str:
     """``images`` for a folder with pictures, or with folders of one; ``folder`` for one with videos or frames."""
     from eval.datasets.chunks import visible
-    from mardini.video import VIDEO_SUFFIXES, image_files
+    from mardini.image import image_files
+    from mardini.video import VIDEO_SUFFIXES
 
     if image_files(root):
         return "images"

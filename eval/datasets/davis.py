@@ -17,7 +17,7 @@ import numpy as np
 from eval.datasets.base import Clip, Dataset
 from eval.datasets.chunks import content_hash, folder_of, limited, spread, starts, too_short, visible
 from mardini.errors import UserError
-from mardini.video import read_image
+from mardini.image import read_image
 
 SIZE = 256
 GAMMA = 2.2

@@ -20,15 +20,8 @@ from eval.datasets.chunks import (
     visible,
 )
 from mardini.errors import UserError
-from mardini.video import (
-    IMAGE_SUFFIXES,
-    VIDEO_SUFFIXES,
-    image_files,
-    image_size,
-    probe_video,
-    read_image,
-    read_video,
-)
+from mardini.image import IMAGE_SUFFIXES, image_files, image_size, read_image
+from mardini.video import VIDEO_SUFFIXES, probe_video, read_video
 
 FPS = 24.0
 WANTED = "videos, or with one sub-folder of frames for each video"

@@ -16,7 +16,8 @@ from av.error import FFmpegError
 from eval.datasets.base import Clip, Dataset
 from eval.datasets.chunks import content_hash, folder_of, limited, spread, visible
 from mardini.errors import UserError
-from mardini.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, image_files, image_size, read_image
+from mardini.image import IMAGE_SUFFIXES, image_files, image_size, read_image
+from mardini.video import VIDEO_SUFFIXES
 
 FPS = 8.0
 WANTED = "images, or with one folder of images or one video for each clip"

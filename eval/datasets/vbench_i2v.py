@@ -25,7 +25,8 @@ import numpy as np
 from eval.datasets.base import Clip, Dataset
 from eval.datasets.chunks import content_hash, folder_of, limited, spread
 from mardini.errors import UserError
-from mardini.video import image_files, read_image, resize
+from mardini.image import image_files, read_image
+from mardini.video import resize
 
 IMAGES = 355
 FPS = 8.0  # of the paper's training manual, and of most models on VBench's board

@@ -12,16 +12,8 @@ import numpy as np
 from PIL import Image
 
 from mardini.errors import UserError
-from mardini.video import (
-    VIDEO_SUFFIXES,
-    deeper_than_8_bits,
-    image_files,
-    probe_video,
-    read_clip,
-    read_image,
-    read_video,
-    upright_size,
-)
+from mardini.image import deeper_than_8_bits, image_files, read_image, upright_size
+from mardini.video import VIDEO_SUFFIXES, probe_video, read_clip, read_video
 
 LOSSLESS_CODECS = frozenset({"ffv1", "png", "apng", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "qtrle"})
 GREY = frozenset({"1", "L", "LA"})

@@ -87,7 +87,8 @@ def find_entries(folder: Path) -> list[Path]:
     Raises:
         UserError: ``folder`` is none.
     """
-    from mardini.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+    from mardini.image import IMAGE_SUFFIXES
+    from mardini.video import VIDEO_SUFFIXES
 
     if not folder.is_dir():
         raise UserError(f"predictions: {folder} is not a folder: give one with an entry per clip")
