@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.paired import difference
-from reports.records import Group, Record, Results, read_cells, read_groups
+from reports.records import MODEL, Group, Record, Results, read_cells, read_groups
 from reports.table import MISSING, RANDOM, Block, Cell, Column, Row, Table
 from reports.tables import RUN, metric_cells, of_cell, same
 
@@ -14,7 +14,6 @@ ORDER = ("psnr", "psnr_clip", "ssim", "lpips", "dists", "fid", "kid", "fvd")
 """Columns in the order of the field's tables, by the beginning of their names; others follow."""
 ACROSS = 7
 """Columns of a block, so that it fits a page."""
-MODEL = "mardini"
 
 
 def own_tables(results: Results) -> list[Table]:
@@ -84,7 +83,7 @@ def scores(group: Group, title: str, names: Sequence[str]) -> Block:
     heads = tuple(heading(group, name) for name in names)
     found = [metric_cells(group, name) for name in names]
     rows = tuple(Row((variant,), tuple(column[variant] for column in found)) for variant in group.records)
-    return Block(title, False, ("system",), heads, rows, group.path, group.command)
+    return Block(title, False, ("system",), heads, rows, group.path, group.command, group.again)
 
 
 def differences(group: Group, names: Sequence[str]) -> list[Block]:
@@ -109,7 +108,7 @@ def differences(group: Group, names: Sequence[str]) -> list[Block]:
         others = [v for v in group.records if any(v in found[name] for name in part)]
         rows = tuple(Row((v,), tuple(found[name].get(v, MISSING) for name in part)) for v in others)
         title = f"{MODEL} less each system, clip by clip, {group.clips}"
-        blocks.append(Block(title, False, ("system",), heads, rows, group.path, group.command))
+        blocks.append(Block(title, False, ("system",), heads, rows, group.path, group.command, group.again))
     return blocks
 
 

@@ -18,6 +18,7 @@ Record = Mapping[str, Any]
 Results = Sequence[Path]
 """Folders of results, the last one counting most."""
 TASKS = ("interpolation", "i2v", "expansion")
+MODEL = "mardini"
 
 
 class ReportError(ValueError):
@@ -68,11 +69,13 @@ class Group:
 
     @property
     def command(self) -> str:
-        """The command that makes its records."""
+        """The command that makes its records, but for those of ``again``."""
         data, frames = self.first["dataset"], self.first["frames"]
         words = [f"python -m eval.{self.task}"]
         if data["name"] != "synthetic":
             words.append(f"--dataset {data['name']} --data-root DIR")
+            if any("_random" in name for name in self.first["metrics"]):
+                words.append("--features random")
         if "-given-" in self.first["protocol"]:
             words.append(f"--given {','.join(map(str, frames['given']))}")
         if frames["clip"] != 9:
@@ -87,6 +90,19 @@ class Group:
             if record["described"]["system"] == "predictions":
                 words.append(f"--predictions {variant}=DIR")
         return " ".join([*words, "--output benchmarks/results"])
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """Options with which the command is run once more, for each record of the model under other settings."""
+        found = []
+        for variant, record in self.records.items():
+            told = record["described"]
+            if told["system"] != MODEL or variant == MODEL:
+                continue
+            words = [f"--checkpoint {told['checkpoint']}"] if "checkpoint" in told else []
+            words += [f"--{name} {told[name]:g}" for name in ("steps", "guidance") if f"-{name}" in variant]
+            found.append(" ".join([f"--systems {MODEL}", *words]))
+        return tuple(found)
 
     @functools.cached_property
     def complete(self) -> bool:

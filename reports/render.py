@@ -37,7 +37,8 @@ def origin(block: Block) -> str:
     if block.reported:
         return f"as reported in {block.source}"
     missing = f"{block.missing} missing (–). " if block.missing else ""
-    return f"{missing}Records: {block.source}. Made by `{block.command}`"
+    again = "".join(f", and again with `{options}`" for options in block.again)
+    return f"{missing}Records: {block.source}. Made by `{block.command}`{again}"
 
 
 def as_csv(table: Table) -> str:

@@ -99,6 +99,7 @@ class Block:
         rows: each with as many labels and cells.
         source: the publication, or the folder of records, that the numbers are from.
         command: what makes those records.
+        again: options with which it is run once more for each further row.
     """
 
     title: str
@@ -108,6 +109,7 @@ class Block:
     rows: tuple[Row, ...]
     source: str = ""
     command: str = ""
+    again: tuple[str, ...] = ()
 
     def best(self, column: int) -> float | None:
         """The best printed value of a column, if there are several to choose from."""

@@ -237,7 +237,7 @@ def four(group: Group, called: str) -> Block:
             cells[variant].append(cell)
     rows = tuple(Row((variant,), tuple(row)) for variant, row in cells.items())
     title = f"Ours: {called}, {group.clips}"
-    return Block(title, False, ("method",), tuple(columns), rows, group.path, group.command)
+    return Block(title, False, ("method",), tuple(columns), rows, group.path, group.command, group.again)
 
 
 def metric_cells(group: Group, name: str) -> dict[str, Cell]:

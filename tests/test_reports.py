@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from eval import comparison
+from eval.command import parser
 from reports import paired
 from reports.__main__ import OUT, main
 from reports.build import differing
@@ -228,6 +229,24 @@ def test_our_rows_are_those_of_the_records_and_never_in_a_reported_block() -> No
             assert block.reported or block.command.startswith(("python -m ", "tox "))
             found = [cell for row in block.rows for cell in row.cells]
             assert all(bool(cell.origin) != (block.reported or cell.missing) for cell in found)
+
+
+def test_every_record_says_how_to_make_it_again() -> None:
+    """The group's command, or it once more with further options; the evaluation's own parser takes them."""
+    for group in read_groups([RESULTS]):
+        program, _, words = group.command.partition(" --")
+        options = parser(program, "", given=True)
+        for more in ("", *group.again):
+            told = options.parse_args([*f"--{words}".split(), *more.split()])
+            assert told.dataset == group.dataset and told.size == group.side
+        assert len(group.again) == len([name for name in group.records if name.startswith("mardini-")])
+    group = next(group for group in read_groups([RESULTS]) if group.name == "vidim-7-128px-v1-738fb66c")
+    assert " --features random " in group.command
+    assert set(group.again) == {
+        "--systems mardini --checkpoint mini",
+        "--systems mardini --checkpoint mini --steps 6",
+        "--systems mardini --checkpoint nano-128",
+    }
 
 
 def test_shrunk_clips_have_tables_of_their_own_and_no_part_in_the_papers() -> None:

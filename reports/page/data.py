@@ -52,6 +52,7 @@ def of_block(block: Block) -> dict[str, Any]:
         "origin": origin(block),
         "source": block.source,
         "command": block.command,
+        "again": list(block.again),
     }
 
 

@@ -64,7 +64,8 @@ function showProvenance(heading, cell, block) {
   const text = [cell.text, cell.interval].filter(Boolean).join(" ");
   const many = cell.origin.length > 1 ? `, from ${cell.origin.length} records` : "";
   body.replaceChildren(element("p", {}, element("strong", {}, text), many),
-    element("p", { class: "hint" }, "Made by ", element("code", {}, block.command)));
+    element("p", { class: "hint" }, "Made by ", element("code", {}, block.command),
+      ...block.again.flatMap((options) => [", and again with ", element("code", {}, options)])));
   for (const origin of cell.origin) {
     const [path, name] = origin.split("#");
     body.append(...told(path, name));
