@@ -122,6 +122,9 @@ def sharper(group: Group | None, kept: Path, command: str) -> Figure:
     )
     here = bool(clips) and frames.have(list(group.records), clips)
     rows = sharpness.rows(group, frames) if here else still_true(kept / f"{name}.csv", group)
+    if not (rows or here):  # nothing to keep: the choice among those that are here
+        rows = sharpness.rows(group, frames)
+        here = bool(rows)
     draw = functools.partial(sharpness.draw, frames=frames)
     size = sharpness.size(rows) if here else (COLUMN, 2)  # rows of a kept table are words, and never drawn
     return Figure(name, sharpness.TITLE, rows, draw, size, command, frames=here)
