@@ -15,6 +15,7 @@ from made_results import CLIPS, group_of, make_group, save, true_clip
 
 from eval.interpolation import main as evaluate
 from reports.build import build, differing
+from reports.catalogue import sharper
 from reports.figures import planning, sharpness, strips
 from reports.frames import Frames
 from reports.page.build import data, data_of, embedded
@@ -190,3 +191,20 @@ def test_the_sharper_frame_that_scores_worse_is_found() -> None:
     for name in ("flow", "mardini"):  # now the sharper frames score better
         rows_of[name][0]["scores"]["ssim_vidim_mid"] = 0.8
     assert sharpness.rows(group, frames) == []
+
+
+def test_the_sharper_frame_is_chosen_among_the_frames_that_are_here(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a system's frames are not, a choice made before stands; else the others are chosen from."""
+    some = tmp_path / "results"
+    shutil.copytree(results, some)
+    shutil.rmtree(next(some.glob("interpolation/*/flow/predictions")))
+    found = planning.rows(group_of(results))[:2]
+    monkeypatch.setattr(sharpness, "rows", lambda group, frames: found)
+    assert sharper(group_of(some), tmp_path / "none", "").rows == found
+    kept = tmp_path / "kept" / "figure-9-sharpness.csv"
+    kept.parent.mkdir()
+    kept.write_text("system,clip,clip_sha256\ntruth,synth/00000,\n")
+    assert [row["clip"] for row in sharper(group_of(some), kept.parent, "").rows] == ["synth/00000"]
+    assert sharper(group_of(results), kept.parent, "").rows == found
