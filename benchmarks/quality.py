@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mardini.shipped import shipped
+from mardini.shipped import SHIPPED, shipped
 
 if TYPE_CHECKING:
     from eval.datasets.base import Dataset
@@ -97,8 +97,8 @@ def afresh() -> Iterator[None]:
 
 
 @functools.cache
-def weights() -> dict[str, Any]:
-    """Hash of the checkpoint that ships: with another one, cells of system ``mardini`` are measured again."""
+def weights(checkpoint: str = SHIPPED[0]) -> dict[str, Any]:
+    """Hash of a checkpoint that ships: with another one, cells of system ``mardini`` are measured again."""
     from eval.systems.mardini import hash_of
 
-    return {"weights_sha256": hash_of(shipped())}
+    return {"weights_sha256": hash_of(shipped(checkpoint))}

@@ -149,11 +149,11 @@ def still_true(table: Path, group: Group) -> list[dict[str, Any]]:
 
 
 def sweep(cells: Sequence[Record]) -> list[Figure]:
-    """Figure 6a on the model that ships."""
+    """Figure 6a on checkpoints that ship."""
     rows = steps.rows(cells)
     count = len(steps.panels(rows)) if rows else 1
     size = (PAGE, 1.75 * -(-count // 2) + 0.4)
-    title = "Quality against inference steps (Figure 6a of the paper), the model that ships"
+    title = "Quality against inference steps (Figure 6a of the paper), checkpoints that ship"
     return [
         Figure(
             "figure-6a-steps",

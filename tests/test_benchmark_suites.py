@@ -109,7 +109,7 @@ def test_only_the_model_depends_on_its_weights() -> None:
 
 
 def test_inference_steps_are_scored_and_timed(context: Context, cheap: None) -> None:
-    cell = inference_steps.Cell("synthetic", "i2v", "UniPCMultistepScheduler", 2.0, 2, 1)
+    cell = inference_steps.Cell("synthetic", "i2v", "UniPCMultistepScheduler", 2.0, 2, 1, "nano")
     outcome = inference_steps.measure(cell, context)
     assert outcome.values["seconds_per_frame"]["value"] > 0 and outcome.values["psnr_clip"]["value"] > 5
     described = outcome.provenance["system"]

@@ -73,7 +73,15 @@ def quality(good: float) -> dict[str, float]:
 
 def make_steps() -> list[dict[str, Any]]:
     cells = [
-        {"dataset": "synthetic", "task": t, "sampler": s, "guidance": g, "steps": n, "clips": 8}
+        {
+            "dataset": "synthetic",
+            "task": t,
+            "sampler": s,
+            "guidance": g,
+            "steps": n,
+            "clips": 8,
+            "checkpoint": "nano",
+        }
         for t in ("interpolation", "i2v")
         for s in SAMPLERS
         for g in (1.0, 2.5)

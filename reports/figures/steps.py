@@ -1,4 +1,4 @@
-"""Figure 6a: quality against the number of inference steps, by sampler and guidance."""
+"""Figure 6a: quality against the number of inference steps, by checkpoint, sampler and guidance."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ SAMPLERS = {
     "DPMSolverMultistepScheduler": "DPM-Solver++",
     "UniPCMultistepScheduler": "UniPC",
 }
+DEFAULT = "nano"
+"""The checkpoint that a line's name does not name."""
 Row = Mapping[str, Any]
 
 
 def rows(cells: Sequence[Record]) -> list[dict[str, Any]]:
-    """Dataset, task, sampler, guidance and steps of each finished cell, with its numbers and intervals."""
+    """Dataset, task, checkpoint, sampler, guidance and steps of each finished cell, with its numbers and intervals."""
     found = []
     for record in cells:
         if record["status"] != "done":
@@ -36,11 +38,15 @@ def rows(cells: Sequence[Record]) -> list[dict[str, Any]]:
 
 def place(row: Row) -> tuple[Any, ...]:
     """Order of the rows: the paper's task and sampler first."""
-    task, sampler = (
+    task, checkpoint, sampler = (
         (names.index(row[name]) if row[name] in names else len(names), row[name])
-        for name, names in (("task", list(TITLES)), ("sampler", list(SAMPLERS)))
+        for name, names in (
+            ("task", list(TITLES)),
+            ("checkpoint", [DEFAULT]),
+            ("sampler", list(SAMPLERS)),
+        )
     )
-    return row["dataset"], task, sampler, row["guidance"], row["steps"]
+    return row["dataset"], task, checkpoint, sampler, row["guidance"], row["steps"]
 
 
 def panels(rows: Sequence[Row]) -> list[tuple[str, str, str, str]]:
@@ -55,12 +61,15 @@ def panels(rows: Sequence[Row]) -> list[tuple[str, str, str, str]]:
 
 
 def draw(rows: Sequence[Row], axes: Sequence[Any]) -> None:
-    """A panel a task and metric; colour and marker: sampler; dashed: with guidance. Band: 95 % interval of DDIM."""
+    """A panel a task and metric; colour and marker: checkpoint and sampler; dashed: with guidance.
+
+    Bands: 95 % intervals of DDIM.
+    """
     for ax, (dataset, task, metric, title) in zip(axes, panels(rows), strict=True):
         own = [row for row in rows if (row["dataset"], row["task"]) == (dataset, task)]
-        for number, sampler in enumerate(dict.fromkeys(row["sampler"] for row in own)):
+        for number, made in enumerate(dict.fromkeys((row["checkpoint"], row["sampler"]) for row in own)):
             for guidance in dict.fromkeys(row["guidance"] for row in own):
-                line = [r for r in own if (r["sampler"], r["guidance"]) == (sampler, guidance)]
+                line = [r for r in own if (r["checkpoint"], r["sampler"], r["guidance"]) == (*made, guidance)]
                 line = [r for r in line if r.get(metric) is not None]
                 if line:
                     plot(ax, line, metric, number, guidance == min(row["guidance"] for row in own))
@@ -78,6 +87,8 @@ def plot(ax: Any, line: Sequence[Row], metric: str, number: int, first: bool) ->
     sampler, guidance = line[0]["sampler"], line[0]["guidance"]
     steps = [row["steps"] for row in line]
     name = SAMPLERS.get(sampler, sampler)
+    if line[0]["checkpoint"] != DEFAULT:
+        name = f"{line[0]['checkpoint']}, {name}"
     ax.plot(
         steps,
         [row[metric] for row in line],
