@@ -162,23 +162,27 @@ def _identity(arms: Arms) -> list[Difference]:
 
 
 def _asymmetry(cells: Sequence[Record]) -> list[Difference]:
-    """Both asymmetries against neither, at the most frames and pixels measured on each machine."""
+    """Both asymmetries against neither: each model on each machine, at the most frames and pixels measured of both."""
     found = []
     done = [cell for cell in cells if cell["status"] == "done"]
-    for machine in dict.fromkeys(cell["machine"] for cell in done):
-        own = [cell for cell in done if cell["machine"] == machine]
-        most = max((c["cell"]["frames"], c["cell"]["size"]) for c in own)
-        at = {
-            (c["cell"]["attention"], c["cell"]["resolution"]): c
-            for c in own
-            if (c["cell"]["frames"], c["cell"]["size"]) == most
-        }
-        pair = at.get(("T", "asymmetric")), at.get(("ST", "symmetric"))
-        if None in pair:  # of a machine where one of the two was never measured nothing is claimed
+    for machine, model in dict.fromkeys((cell["machine"], cell["cell"]["model"]) for cell in done):
+        own = [c for c in done if (c["machine"], c["cell"]["model"]) == (machine, model)]
+        ours, theirs = (
+            {
+                (c["cell"]["frames"], c["cell"]["size"]): c
+                for c in own
+                if (c["cell"]["attention"], c["cell"]["resolution"]) == kind
+            }
+            for kind in (("T", "asymmetric"), ("ST", "symmetric"))
+        )
+        if not (
+            both := ours.keys() & theirs.keys()
+        ):  # where one of the two was never measured nothing is claimed
             continue
+        frames, size = most = max(both)
         for name, measure in (("latency", "seconds a clip"), ("memory", "peak GiB")):
-            words = f"asymmetric − symmetric, {most[0]} frames of {most[1]} px, {machine}"
-            found.append(Difference(words, measure, _apart(*pair, name)))
+            words = f"asymmetric − symmetric, {model}, {frames} frames of {size} px, {machine}"
+            found.append(Difference(words, measure, _apart(ours[most], theirs[most], name)))
     return found or [Difference("asymmetric − symmetric", "seconds a clip", MISSING)]
 
 

@@ -74,6 +74,19 @@ def test_half_of_a_comparison_claims_nothing(records: Path) -> None:
     assert claims([records]).blocks[4] == before
 
 
+def test_models_are_compared_with_themselves_alone(records: Path) -> None:
+    """Another model's symmetric cell, small and fast, changes nothing; a larger cell of one kind alone neither."""
+    before = claims([records]).blocks[4]
+    for path in sorted((records / "efficiency").rglob("*.json")):
+        record = json.loads(path.read_text())
+        if record["cell"]["resolution"] == "symmetric":
+            for name, change in (("other", {"model": "other"}), ("longer", {"frames": 99})):
+                changed = {**record, "cell": {**record["cell"], **change}}
+                changed["values"] = {"latency": {"value": 0.1}, "memory": {"value": 0.1}}
+                path.with_name(f"{name}.json").write_text(json.dumps(changed))
+    assert claims([records]).blocks[4] == before
+
+
 def test_a_claim_that_is_turned_around_does_not_hold(records: Path) -> None:
     for seed in NOISE:
         put(records, "ablations", f"both-large-{seed}", ablation("both-large", seed, 30.0))
