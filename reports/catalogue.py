@@ -30,9 +30,9 @@ from reports.figures import (
 from reports.frames import Frames, may_be_shown
 from reports.records import Group, Record, Results, files, read_cells, read_groups, read_json
 from reports.style import COLUMN, PAGE
+from reports.tables import RUN, run_on
 from reports.training import read_logs
 
-RUN = "python -m benchmarks run {}"
 HIERARCHICAL = "slow-motion"
 """What the frames of ``mardini.generate slow-motion`` are called when they are scored."""
 
@@ -231,7 +231,7 @@ def costs(machine: str, cells: list[Record]) -> Figure:
     title = f"Latency and peak memory of image-to-video on {machine} (Table 3 of the paper, as a picture)"
     rows = efficiency.rows(cells)
     name = f"efficiency-{machine}"
-    return Figure(name, title, rows, efficiency.draw, (PAGE, 2.4), RUN.format("efficiency"), 2, 2)
+    return Figure(name, title, rows, efficiency.draw, (PAGE, 2.4), run_on(machine, "efficiency"), 2, 2)
 
 
 def scalings(results: Results, machine: str, cells: list[Record]) -> Figure:

@@ -13,7 +13,7 @@ from typing import Any
 
 from reports.records import Record, Results, read_cells
 from reports.table import MISSING, RANDOM, Block, Cell, Column, Row, Table
-from reports.tables import mean_over_seeds, same
+from reports.tables import RUN, mean_over_seeds, same
 
 HOLDS, NOT, OPEN, UNKNOWN = "holds", "does not hold", "not resolved", "not measured"
 FVD, I2V_FVD = "fvd_random", "i2v_fvd_random"
@@ -71,10 +71,10 @@ def claims(results: Results) -> Table:
 
 def _block(claim: str, found: Sequence[Difference], arms: str) -> Block:
     rows = tuple(Row((d.compared, d.measure, d.verdict), (d.cell,)) for d in found)
-    source, command = (
-        ("ablations", ABLATIONS.format(arms))
+    source, command, again = (
+        ("ablations", ABLATIONS.format(arms), ())
         if arms
-        else ("efficiency", "python -m benchmarks run efficiency")
+        else ("efficiency", RUN.format("efficiency"), ("--device cuda",))
     )
     columns = (Column("difference", None, 3, ranked=False),)
     return Block(
@@ -85,6 +85,7 @@ def _block(claim: str, found: Sequence[Difference], arms: str) -> Block:
         rows,
         source,
         command,
+        again,
     )
 
 

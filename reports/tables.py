@@ -7,6 +7,7 @@ features. The two are set under each other, never mixed.
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,11 @@ from reports.table import MISSING, RANDOM, Block, Cell, Column, Row, Table
 
 AS_REPORTED = "As reported in the paper"
 RUN = "python -m benchmarks run {}"
+
+
+def run_on(machine: str, suite: str) -> str:
+    """The command that made a suite's records on a machine, whose name says how many cores if it is no GPU."""
+    return RUN.format(suite) + ("" if re.search(r"-\d+cores?$", machine) else " --device cuda")
 
 
 def paper_tables(results: Results) -> list[Table]:
@@ -180,7 +186,7 @@ def costs(machine: str, model: str, cells: Sequence[Record], labels: tuple[str, 
         rows.append(Row((SYMMETRY[attention], resolution, f"{frames} (1 → {frames - 1})"), row))
     title = f"Ours: {model} with random weights on {machine}, 25 DDIM steps, guidance 2.5, seconds a clip"
     source = f"efficiency/{machine}"
-    return Block(title, False, labels, columns, tuple(rows), source, RUN.format("efficiency"))
+    return Block(title, False, labels, columns, tuple(rows), source, run_on(machine, "efficiency"))
 
 
 # -- Table 4 ------------------------------------------------------------------------------------------------------
@@ -304,5 +310,5 @@ def per_frame(machine: str, cells: Sequence[Record]) -> Block:
     title = f"Ours: seconds a frame with random weights on {machine}"
     labels = ("method", "resolution")
     return Block(
-        title, False, labels, columns, tuple(rows), f"efficiency/{machine}", RUN.format("efficiency")
+        title, False, labels, columns, tuple(rows), f"efficiency/{machine}", run_on(machine, "efficiency")
     )
