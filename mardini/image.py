@@ -17,7 +17,6 @@ from mardini.files import atomic
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
 """Suffixes of images, in lower case; files are matched whatever their case."""
-
 _MODES = {"1", "L", "P", "RGB", "RGBA", "LA", "PA", "CMYK", "YCbCr"}  # of Pillow, those with 8 bits a channel
 
 
@@ -63,9 +62,7 @@ def image_size(path: Path) -> tuple[int, int] | None:
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """(height, width) of an opened image once it is turned upright, without decoding it."""
-    if (
-        image.format == "PNG" and "exif" not in image.info
-    ):  # Pillow would decode all to look behind the pixels
+    if image.format == "PNG" and "exif" not in image.info:  # or Pillow decodes all to look behind the pixels
         return image.height, image.width
     turned = image.getexif().get(0x0112, 1) > 4  # EXIF orientation: by a quarter
     return (image.width, image.height) if turned else (image.height, image.width)

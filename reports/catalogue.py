@@ -121,13 +121,12 @@ def sharper(group: Group | None, kept: Path, command: str) -> Figure:
         [row["clip"] for row in group.rows(sharpness.BLURRED)] if sharpness.BLURRED in group.records else []
     )
     here = bool(clips) and frames.have(list(group.records), clips)
-    rows = sharpness.rows(group, frames) if here else still_true(kept / f"{name}.csv", group)
-    if not (rows or here):  # nothing to keep: the choice among those that are here
-        rows = sharpness.rows(group, frames)
-        here = bool(rows)
+    kept_rows = [] if here else still_true(kept / f"{name}.csv", group)
+    if kept_rows:  # words of a table, and never drawn
+        return Figure(name, sharpness.TITLE, kept_rows, no_draw, (COLUMN, 2), command, frames=False)
+    rows = sharpness.rows(group, frames)  # if not of all systems, of those whose frames are here
     draw = functools.partial(sharpness.draw, frames=frames)
-    size = sharpness.size(rows) if here else (COLUMN, 2)  # rows of a kept table are words, and never drawn
-    return Figure(name, sharpness.TITLE, rows, draw, size, command, frames=here)
+    return Figure(name, sharpness.TITLE, rows, draw, sharpness.size(rows), command, frames=bool(rows))
 
 
 def still_true(table: Path, group: Group) -> list[dict[str, Any]]:

@@ -176,9 +176,8 @@ def _asymmetry(cells: Sequence[Record]) -> list[Difference]:
             }
             for kind in (("T", "asymmetric"), ("ST", "symmetric"))
         )
-        if not (
-            both := ours.keys() & theirs.keys()
-        ):  # where one of the two was never measured nothing is claimed
+        both = ours.keys() & theirs.keys()
+        if not both:  # where one of the two was never measured nothing is claimed
             continue
         frames, size = most = max(both)
         for name, measure in (("latency", "seconds a clip"), ("memory", "peak GiB")):

@@ -49,7 +49,6 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(videos: Path, tmp_path: Path) -> Callable[..., Path]:
     """Run the command on the four clips; the output folder."""
-
     from eval.interpolation import main
 
     def run(*more: str, output: str = "out", status: int = 0) -> Path:
