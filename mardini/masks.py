@@ -39,13 +39,14 @@ def sample_masks(
 ) -> Tensor:
     """Random masks of a training stage (Figure 4 of the paper), shape (batch, frames), bool, True = masked.
 
-    For each clip a share is drawn uniformly from ``preserved`` (low, high), then so many frames, at random places,
-    are kept as references. At least one frame is always masked (100% is clamped to K - 1), and at least one is
-    preserved if ``keep_one`` (joint stages; the paper leaves this open).
+    For each clip a share is drawn uniformly from ``preserved`` (low, high), then as many whole frames as it holds, at
+    random places, are kept as references. At least one frame is always masked (100% is clamped to K - 1), and at
+    least one is preserved if ``keep_one`` (joint stages). The paper leaves both open; rounded to the nearest, 15% to
+    60% of 9 frames would hardly ever be a single one, and image-to-video be left to chance.
     """
     low, high = preserved
     share = low + (high - low) * torch.rand(batch, generator=generator)
-    kept = (share * frames).round().long().clamp(int(keep_one), frames - 1)
+    kept = (share * frames).long().clamp(int(keep_one), frames - 1)
     order = torch.rand(batch, frames, generator=generator).argsort(dim=1).argsort(dim=1)
     return order >= kept[:, None]
 

@@ -13,6 +13,7 @@ from mardini.errors import UserError
 from mardini.masks import MaskedFrames, mask_from_given, sample_masks
 from mardini.model import MarDini
 from mardini.sampling import sample
+from mardini.stages import stage
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +65,15 @@ def test_sampled_masks_respect_the_preserved_ratio(
     kept = (~mask).sum(dim=1)
     assert (mask.sum(dim=1) >= 1).all()
     assert (kept >= (1 if keep else 0)).all()
-    assert (kept >= min(round(low * frames - 0.5), frames - 1)).all()
-    assert (kept <= max(round(high * frames + 0.5), int(keep))).all()
+    assert (kept >= min(int(low * frames - 1e-3), frames - 1)).all()
+    assert (kept <= max(int(high * frames + 1e-3), int(keep))).all()
+
+
+@pytest.mark.parametrize("name, frames", [("joint-task", 9), ("joint-task-17", 17)])
+def test_the_joint_task_trains_image_to_video_too(name: str, frames: int) -> None:
+    """One given frame of a window must be no rare accident."""
+    masks = sample_masks(4000, frames, stage(name).preserved, torch.Generator().manual_seed(0))
+    assert 0.1 < float(((~masks).sum(dim=1) == 1).float().mean()) < 0.4
 
 
 def test_sampled_masks_reach_every_frame() -> None:
