@@ -169,10 +169,11 @@ def sweep(cells: Sequence[Record]) -> list[Figure]:
 
 def curves(cells: Sequence[Record]) -> list[Figure]:
     """The panels of Figure 6 on small models."""
-    fvd = "FVD† ↓"
+    fvd, by_lpips = "FVD† ↓", functools.partial(ablations.training, measure=ablations.LPIPS)
     panels = (
         ("6a-small", "quality against inference steps", ablations.steps, "inference steps", fvd, True),
         ("6b-training", "quality along training", ablations.training, "clips seen", fvd, False),
+        ("6b-lpips", "quality along training", by_lpips, "clips seen", "LPIPS† ↓", False),
         ("6c-identity", "Identity Attention", ablations.identity, "clips seen", "held-out loss ↓", False),
     )
     found = []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import (
     ablations,
@@ -23,6 +24,7 @@ from benchmarks import (
 from benchmarks.suite import Context
 from benchmarks.timing import Timing, peak_memory, timed
 from mardini.errors import UserError
+from mardini.tasks import Draw, seed_of
 
 
 @pytest.fixture
@@ -292,13 +294,13 @@ def test_the_planner_alone_and_the_curriculum(context: Context, small: None) -> 
     folder, curve = ablations.train(
         ablations.Cell("both-small-curriculum", 0, 8), arm, context.cache / "ablations"
     )
-    assert folder.parent.name == "both-small-curriculum-2-of-2"
+    assert folder.parent.name == "part-2-of-2"
     assert [row["clips"] for row in curve] == [0, 4, 4, 8]
 
 
 def test_what_is_said_of_the_training_is_what_the_trainer_was_told(context: Context, small: None) -> None:
     outcome = ablations.measure(ablations.Cell("planner-large", 0, 4), context)
-    (path,) = context.cache.rglob("planner-large-1-of-1/options.json")
+    (path,) = context.cache.rglob("planner-large/**/part-1-of-1/options.json")
     told = json.loads(path.read_text())
     assert told["lr"] == outcome.details["learning_rate"] == ablations.LR
     assert told["optimizer"] == outcome.details["optimizer"] == ablations.OPTIMIZER
@@ -315,6 +317,17 @@ def test_arms_differ_in_what_is_said_and_in_nothing_else() -> None:
         rows = ablations.stages(ablations.Cell(name, 0, 800), arm)
         assert sum(row.clips for row in rows) == 800 and rows[0].start == ("codec",)
         assert rows[-1].preserved == (0.15, 0.6)
+
+
+def test_losses_of_arms_are_of_the_same_draws() -> None:
+    """Masks, diffusion steps and noise come from seed and stage name: pairs that are compared must share both."""
+    draws = []
+    for name in ("generator", "generator-no-identity"):
+        (row,) = ablations.stages(ablations.Cell(name, 0, 800), ablations.ARMS[name])
+        draws.append(Draw.of(row, 4, ablations.FRAMES, seed_of(0, row.name, -1)))
+    first, second = draws
+    assert torch.equal(first.mask, second.mask) and torch.equal(first.step, second.step)
+    assert first.seed == second.seed
 
 
 def test_a_context_crosses_processes_as_json(context: Context, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from reports.table import Cell
 ARMS = ("planner-small", "planner-large", "generator", "generator-no-identity", "both-small", "both-large")
 FVD = {"planner-small": 20.0, "planner-large": 18.0, "generator": 9.0, "both-small": 6.0, "both-large": 5.0}
 NOISE = {0: 0.0, 1: 0.3, 2: -0.2}
+SCORES = ("fvd_random", "lpips_alex_random_all")
 
 
 def put(folder: Path, suite: str, name: str, record: dict[str, Any]) -> None:
@@ -29,10 +30,12 @@ def ablation(arm: str, seed: int, fvd: float) -> dict[str, Any]:
     """A record whose seeds differ by the same amount in every arm: only paired differences are certain."""
     fvd += 10 * NOISE[seed]
     sweep = {steps: {"fvd_random": fvd + 40 / int(steps)} for steps in ("1", "10", "100")}
-    points = [{task: {"fvd_random": fvd + more} for task in ("interpolation", "i2v")} for more in (7.0, 1.0)]
+    points = [
+        {task: dict.fromkeys(SCORES, fvd + more) for task in ("interpolation", "i2v")} for more in (7.0, 1.0)
+    ]
     loss = 0.5 if arm == "generator" else 0.6
     curve = [{"clips": 8, "held_out": 1.0}, {"clips": 16, "held_out": loss + NOISE[seed]}]
-    values = {name: {"value": fvd} for name in ("fvd_random", "i2v_fvd_random")}
+    values = {task + name: {"value": fvd} for task in ("", "i2v_") for name in SCORES}
     details = {"sweep": sweep, "points": points, "curve": curve}
     return {"cell": {"arm": arm, "seed": seed, "clips": 16}, "values": values, "details": details}
 
@@ -92,6 +95,17 @@ def test_a_claim_that_is_turned_around_does_not_hold(records: Path) -> None:
         put(records, "ablations", f"both-large-{seed}", ablation("both-large", seed, 30.0))
     block = claims([records]).blocks[0]
     assert block.title.endswith(f": {NOT}") and block.rows[-1].labels[-1] == NOT
+
+
+def test_every_measure_has_a_say(records: Path) -> None:
+    """FVD as before, LPIPS turned around: the claim holds by one alone, and the table says by which."""
+    for seed in NOISE:
+        record = ablation("both-large", seed, FVD["both-large"])
+        record["values"]["lpips_alex_random_all"]["value"] += 30
+        put(records, "ablations", f"both-large-{seed}", record)
+    block = claims([records]).blocks[0]
+    assert block.title.endswith(f": {HOLDS} by FVD†, {NOT} by LPIPS†")
+    assert {row.labels[1]: row.labels[2] for row in block.rows[-2:]} == {"FVD†": HOLDS, "LPIPS†": NOT}
 
 
 def test_few_steps_may_lack_little(records: Path) -> None:

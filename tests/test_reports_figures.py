@@ -112,9 +112,13 @@ def make_ablations() -> list[dict[str, Any]]:
             points = [
                 {
                     "clips": c,
-                    **{task: {"fvd_random": 50 - c / 80 + seed} for task in ("interpolation", "i2v")},
+                    **{
+                        task: {"fvd_random": fvd, "lpips_alex_random_all": fvd / 100}
+                        for task in ablations.TASKS
+                    },
                 }
                 for c in marks
+                for fvd in [50 - c / 80 + seed]
             ]
             counts = (1, 4, 10, 25) if arm == "both-small" else (25,)
             sweep = {str(n): {"fvd_random": 10 + 30 / n + seed} for n in counts}
@@ -218,6 +222,7 @@ NAMES = {
     "figure-6a-steps",
     "figure-6a-small",
     "figure-6b-training",
+    "figure-6b-lpips",
     "figure-6c-identity",
     "mask-configs-synthetic",
     "efficiency-a-machine",
@@ -258,6 +263,10 @@ def test_plotted_numbers_are_those_of_the_records(results: Path) -> None:
     for row in ablations.identity(read_cells([results], "ablations")):
         arm = "generator" if row["line"].startswith("with ") else "generator-no-identity"
         assert {"clips": row["x"], "held_out": row["y"]} in cells[arm, row["seed"]]["details"]["curve"]
+    at_end = {
+        row["x"]: row["y"] for row in ablations.training(read_cells([results], "ablations"), ablations.LPIPS)
+    }
+    assert at_end[2400] == pytest.approx(0.22) and at_end[600] > at_end[2400]
     found = ablations.steps(read_cells([results], "ablations"))
     line = [(row["x"], row["y"]) for row in found if row["seed"] == 1]
     assert line == [(1, 41.0), (4, 18.5), (10, 14.0), (25, 12.2)]

@@ -9,7 +9,7 @@ from typing import Any
 from reports.records import Record
 from reports.style import MARKERS, SERIES
 
-FVD = "fvd_random"
+FVD, LPIPS = "fvd_random", "lpips_alex_random_all"
 TASKS = {"interpolation": "interpolation", "i2v": "image-to-video"}
 IDENTITY = {"generator": "with Identity Attention", "generator-no-identity": "without"}
 Row = Mapping[str, Any]
@@ -25,10 +25,10 @@ def steps(cells: Sequence[Record]) -> list[dict[str, Any]]:
     ]
 
 
-def training(cells: Sequence[Record]) -> list[dict[str, Any]]:
-    """Figure 6b: task, seed, clips seen, FVD; of the arms that were scored on the way."""
+def training(cells: Sequence[Record], measure: str = FVD) -> list[dict[str, Any]]:
+    """Figure 6b: task, seed, clips seen, a score; of the arms that were scored on the way."""
     return [
-        {"line": TASKS[task], "seed": c["cell"]["seed"], "x": point["clips"], "y": point[task][FVD]}
+        {"line": TASKS[task], "seed": c["cell"]["seed"], "x": point["clips"], "y": point[task][measure]}
         for c in done(cells)
         if len(c["details"]["points"]) > 1
         for task in TASKS
