@@ -169,7 +169,8 @@ def sweep(cells: Sequence[Record]) -> list[Figure]:
 
 def curves(cells: Sequence[Record]) -> list[Figure]:
     """The panels of Figure 6 on small models."""
-    fvd, by_lpips = "FVD† ↓", functools.partial(ablations.training, measure=ablations.LPIPS)
+    fvd = "FVD† ↓"
+    by_lpips = functools.partial(ablations.training, measure=ablations.LPIPS)
     panels = (
         ("6a-small", "quality against inference steps", ablations.steps, "inference steps", fvd, True),
         ("6b-training", "quality along training", ablations.training, "clips seen", fvd, False),

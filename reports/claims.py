@@ -19,7 +19,6 @@ HOLDS, NOT, OPEN, UNKNOWN = "holds", "does not hold", "not resolved", "not measu
 FVD = "fvd_random"
 MEASURES = {f"FVD{RANDOM}": FVD, f"LPIPS{RANDOM}": "lpips_alex_random_all"}
 """What quality is judged by. Random features tell blur from sharpness first: of sharp models FVD says little more."""
-I2V = "i2v_{}"
 FEW, MANY = "10", "100"
 """Inference steps of "few suffice", and those that they are held to."""
 SHARE = 0.1
@@ -216,12 +215,12 @@ def _asymmetry(cells: Sequence[Record]) -> list[Difference]:
 def _masks(arms: Arms) -> list[Difference]:
     pair = "both-small-curriculum", "both-small"
     tasks = {
-        "interpolation: easy masks first − from the start": "{}",
-        "image-to-video: the same": I2V,
+        "interpolation: easy masks first − from the start": "",
+        "image-to-video: the same": "i2v_",
     }
     return [
-        Difference(words, measure, _between(arms, *pair, column.format(name)))
-        for words, column in tasks.items()
+        Difference(words, measure, _between(arms, *pair, prefix + name))
+        for words, prefix in tasks.items()
         for measure, name in MEASURES.items()
     ]
 
