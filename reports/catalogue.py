@@ -28,7 +28,16 @@ from reports.figures import (
     worst,
 )
 from reports.frames import Frames, may_be_shown
-from reports.records import Group, Record, Results, files, read_cells, read_groups, read_json
+from reports.records import (
+    Group,
+    Record,
+    Results,
+    files,
+    read_ablations,
+    read_cells,
+    read_groups,
+    read_json,
+)
 from reports.style import COLUMN, PAGE
 from reports.tables import RUN, run_on
 from reports.training import read_logs
@@ -43,7 +52,7 @@ def all_figures(results: Results, kept: Path) -> list[Figure]:
     return [
         *pictures(groups, kept),
         *sweep(read_cells(results, "inference-steps")),
-        *curves(read_cells(results, "ablations")),
+        *curves(read_ablations(results)),
         *losses(results),
         *mask_layouts(read_cells(results, "mask-configs")),
         *by_machine(read_cells(results, "efficiency"), costs),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.records import Record, Results, read_cells
+from reports.records import Record, Results, read_ablations, read_cells
 from reports.table import MISSING, RANDOM, Block, Cell, Column, Row, Table
 from reports.tables import RUN, mean_over_seeds, same
 
@@ -44,7 +44,7 @@ class Difference:
 
 def claims(results: Results) -> Table:
     """All six claims, a block each."""
-    done = [cell for cell in read_cells(results, "ablations") if cell["status"] == "done"]
+    done = [cell for cell in read_ablations(results) if cell["status"] == "done"]
     arms: dict[str, dict[int, Record]] = {}
     for cell in done:
         arms.setdefault(cell["cell"]["arm"], {})[cell["cell"]["seed"]] = cell

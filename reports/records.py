@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,6 +225,17 @@ def read_cells(results: Results, suite: str) -> list[Record]:
         if "cell" in record:
             found.append({"machine": path.parent.name, "path": name, **record})
     return found
+
+
+def read_ablations(results: Results) -> list[Record]:
+    """Cells of the benchmark ``ablations``, all of one number of clips: arms trained for longer compare with no others.
+
+    Where there are several numbers, that of the most measured cells is taken; of two alike, the larger.
+    """
+    cells = read_cells(results, "ablations")
+    done = Counter(cell["cell"]["clips"] for cell in cells if cell["status"] == "done")
+    clips = max(done, key=lambda number: (done[number], number), default=None)
+    return [cell for cell in cells if clips is None or cell["cell"]["clips"] == clips]
 
 
 def read_lines(path: Path) -> list[Record]:

@@ -90,6 +90,15 @@ def test_models_are_compared_with_themselves_alone(records: Path) -> None:
     assert claims([records]).blocks[4] == before
 
 
+def test_arms_of_another_number_of_clips_are_left_out(records: Path) -> None:
+    before = claims([records])
+    for seed in list(NOISE)[:2]:
+        longer = ablation("both-large", seed, 30.0)
+        longer["cell"]["clips"] = 32
+        put(records, "ablations", f"both-large-{seed}-32", longer)
+    assert claims([records]) == before
+
+
 def test_a_claim_that_is_turned_around_does_not_hold(records: Path) -> None:
     for seed in NOISE:
         put(records, "ablations", f"both-large-{seed}", ablation("both-large", seed, 30.0))
