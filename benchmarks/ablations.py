@@ -286,7 +286,7 @@ class PlannerAlone:
 
 def axes(device: str) -> dict[str, tuple[Any, ...]]:
     """Values of every field of a cell, where ``--with`` gives no others."""
-    return {"arm": tuple(ARMS), "seed": tuple(range(6)), "clips": (8_000,)}
+    return {"arm": tuple(ARMS), "seed": tuple(range(10)), "clips": (8_000,)}
 
 
 SUITE = Suite(
