@@ -230,12 +230,13 @@ def read_cells(results: Results, suite: str) -> list[Record]:
 def read_ablations(results: Results) -> list[Record]:
     """Cells of the benchmark ``ablations``, all of one number of clips: arms trained for longer compare with no others.
 
-    Where there are several numbers, that of the most measured cells is taken; of two alike, the larger.
+    Where there are several numbers, that of the most measured cells is taken; of two alike, the larger. None if none
+    was measured.
     """
     cells = read_cells(results, "ablations")
     done = Counter(cell["cell"]["clips"] for cell in cells if cell["status"] == "done")
     clips = max(done, key=lambda number: (done[number], number), default=None)
-    return [cell for cell in cells if clips is None or cell["cell"]["clips"] == clips]
+    return [cell for cell in cells if cell["cell"]["clips"] == clips]
 
 
 def read_lines(path: Path) -> list[Record]:

@@ -118,9 +118,8 @@ def arms(cells: Sequence[Record], shown: Mapping[str, tuple[str, str]], labels: 
         rows.append(Row(words, tuple(over_seeds(own, name) for _, name in ARM_COLUMNS)))
     title = "Ours: small models trained on procedural video at 32 px"
     if done:
-        title += (
-            f", {done[0]['cell']['clips']} clips, {len({record['cell']['seed'] for record in done})} seeds"
-        )
+        seeds = {record["cell"]["seed"] for record in done}
+        title += f", {done[0]['cell']['clips']} clips, {len(seeds)} seeds"
     heads = tuple(column for column, _ in ARM_COLUMNS)
     return Block(title, False, labels, heads, tuple(rows), "ablations", RUN.format("ablations"))
 
