@@ -82,22 +82,24 @@ def apart(count: int, first: int) -> None:
 
 
 class Pictures(Dataset[Item]):
-    """Crops of procedural pictures for the codec: item i is ``frames`` squares of picture i modulo ``POOL``.
+    """Crops of procedural pictures for the codec: item i is ``frames`` squares of picture i modulo the pool's size.
 
-    Pictures cost more to draw than crops to learn from, so they are kept, and each is cut many times.
+    Pictures cost more to draw than crops to learn from, so they are kept, and each is cut many times: the pool has
+    6000, or one for each ``CUTS`` items.
     """
 
-    POOL = 6000
+    CUTS = 32
 
     def __init__(self, count: int, frames: int, resolution: int, first: int = 0) -> None:
         self.count, self.first, self.frames, self.resolution = count, first, frames, resolution
+        self.pool = max(6000, count // self.CUTS)
         self._kept: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> Item:
-        number = index % self.POOL
+        number = index % self.pool
         if number not in self._kept:
             self._kept[number] = sheet(self.first + number, self.resolution)
         rng = np.random.default_rng([self.first + index, 3])

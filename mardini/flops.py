@@ -140,20 +140,21 @@ def encoder(config: CodecConfig, size: tuple[int, int]) -> Flops:
     """The codec's encoder on one frame of ``size`` pixels (height, width)."""
     blocks, values = size[0] * size[1] / FACTOR**2, 3 * FACTOR**2
     first = values * (config.channels + config.encoder)
-    trunk = _trunk(config.encoder, config.encoder_blocks) + config.encoder * config.channels
+    trunk = _trunk(config, config.encoder, config.encoder_blocks) + config.encoder * config.channels
     return Flops(2 * blocks * (first + trunk), first=2 * blocks * first)
 
 
 def decoder(config: CodecConfig, size: tuple[int, int]) -> Flops:
     """The codec's decoder for one frame of ``size`` pixels (height, width)."""
     blocks, values = size[0] * size[1] / FACTOR**2, 3 * FACTOR**2
-    trunk = 9 * config.channels * config.decoder + _trunk(config.decoder, config.decoder_blocks)
+    trunk = 9 * config.channels * config.decoder + _trunk(config, config.decoder, config.decoder_blocks)
     return Flops(2 * blocks * (trunk + (config.decoder + config.channels) * values))
 
 
-def _trunk(width: int, blocks: int) -> int:
+def _trunk(config: CodecConfig, width: int, blocks: int) -> int:
     """Multiply-adds of the codec's residual blocks at one latent."""
-    return blocks * (KERNEL**2 * width + 8 * width**2)
+    dense = config.convolutions == "dense"
+    return blocks * (2 * 9 * width**2 if dense else KERNEL**2 * width + 8 * width**2)
 
 
 @dataclass(frozen=True)

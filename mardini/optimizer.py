@@ -17,7 +17,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from mardini.generator import GeneratorBlock
 from mardini.planner import PlannerBlock
 from mardini.stages import Optimizer
-from mardini.vae import ResidualBlock
+from mardini.vae import DenseBlock, ResidualBlock
 
 BETAS, WEIGHT_DECAY = (0.9, 0.95), 0.01
 """Of AdamW. The paper says AdamW and no more; these are usual for transformers of this size."""
@@ -28,23 +28,41 @@ _QUINTIC = (3.4445, -4.775, 2.0315)
 """Newton-Schulz coefficients of Jordan et al.: five rounds bring singular values near 1."""
 
 
-def make(name: Optimizer, task: nn.Module, lr: float) -> Muon:
-    """The optimizer of a task; its learning rate is that of ``param_groups``."""
-    blocks = [m for m in task.modules() if isinstance(m, PlannerBlock | GeneratorBlock | ResidualBlock)]
-    layers = [m for block in blocks for m in block.modules() if isinstance(m, nn.Linear)]
-    matrices = [layer.weight for layer in layers] if name == "muon" else []
+Block = PlannerBlock | GeneratorBlock | ResidualBlock | DenseBlock
+
+
+def make(name: Optimizer, task: nn.Module, lr: float, bf16: bool = False) -> Muon:
+    """The optimizer of a task; its learning rate is that of ``param_groups``.
+
+    With ``bf16`` Muon's own products are taken in bfloat16, as its authors do.
+    """
+    blocks = [m for m in task.modules() if isinstance(m, Block)]
+    layers = [m for block in blocks for m in block.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    # depth-wise kernels mix no channels
+    dense = [layer for layer in layers if isinstance(layer, nn.Linear) or layer.groups == 1]
+    matrices = [layer.weight for layer in dense] if name == "muon" else []
     known = {id(matrix) for matrix in matrices}
     others = [parameter for parameter in task.parameters() if id(parameter) not in known]
-    return Muon(matrices, others, lr)
+    return Muon(matrices, others, lr, torch.bfloat16 if bf16 else None)
 
 
 class Muon(torch.optim.AdamW):
-    """AdamW for ``others``, and orthogonal momentum for ``matrices``, which may be none."""
+    """AdamW for ``others``, and orthogonal momentum for ``matrices``, which may be none.
 
-    def __init__(self, matrices: Sequence[Tensor], others: Sequence[Tensor], lr: float) -> None:
+    Kernels of convolutions (out, in, rows, columns) count as matrices of ``out`` rows. ``dtype`` is that of the
+    products that make updates orthogonal; ``None``: that of the weights.
+    """
+
+    def __init__(
+        self,
+        matrices: Sequence[Tensor],
+        others: Sequence[Tensor],
+        lr: float,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         # Tensor by tensor, a small model's bookkeeping of shards costs more than its arithmetic; results are the same.
         super().__init__(list(others), lr, betas=BETAS, weight_decay=WEIGHT_DECAY, foreach=True)
-        self.matrices = matrices
+        self.matrices, self.dtype = matrices, dtype
 
     def empty_state(self) -> None:
         """State of all parameters as before the first step, to be filled from a saved one."""
@@ -73,17 +91,17 @@ class Muon(torch.optim.AdamW):
                 by_shape.setdefault(matrix.shape, []).append(matrix)
                 if not self.state[matrix]:
                     self.state[matrix] = {"momentum": torch.zeros_like(matrix)}
-        for (rows, columns), matrices in by_shape.items():
+        for shape, matrices in by_shape.items():
             gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
             momenta = [self.state[matrix]["momentum"] for matrix in matrices]
             own = [local(gradient) for gradient in gradients]
             torch._foreach_lerp_([local(momentum) for momentum in momenta], own, 1 - MOMENTUM)  # pyright: ignore
             # Nesterov's look ahead
             ahead = torch._foreach_lerp(own, [local(momentum) for momentum in momenta], MOMENTUM)  # pyright: ignore
-            updates = _orthogonal_like(matrices, list(ahead))
+            updates = _orthogonal_like(matrices, list(ahead), self.dtype)
             weights = [local(matrix) for matrix in matrices]
             torch._foreach_mul_(weights, 1 - MATRIX_RATE * rate * WEIGHT_DECAY)  # pyright: ignore
-            scale = MATRIX_RATE * rate * max(1.0, rows / columns) ** 0.5
+            scale = MATRIX_RATE * rate * max(1.0, shape[0] ** 2 / shape.numel()) ** 0.5
             torch._foreach_add_(weights, updates, alpha=-scale)  # pyright: ignore
         return loss
 
@@ -93,17 +111,24 @@ def local(tensor: Tensor) -> Tensor:
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor.detach()
 
 
-def _orthogonal_like(matrices: list[Tensor], updates: list[Tensor]) -> list[Tensor]:
+def _orthogonal_like(
+    matrices: list[Tensor], updates: list[Tensor], dtype: torch.dtype | None
+) -> list[Tensor]:
     """Shards of ``updates``, each made orthogonal as a whole; ``matrices``, of one shape, say how it is sharded."""
+
+    def made(whole: list[Tensor]) -> Tensor:
+        stacked = torch.stack(whole)
+        return orthogonal(stacked.flatten(2).to(dtype or stacked.dtype)).to(stacked.dtype).view_as(stacked)
+
     like = matrices[0]
     if not isinstance(like, DTensor) or like.device_mesh.size() == 1:
-        return list(orthogonal(torch.stack(updates)).unbind())
+        return list(made(updates).unbind())
     mesh, placements = like.device_mesh, like.placements
     pieces = [
         DTensor.from_local(update, mesh, placements, shape=like.shape, stride=like.stride())
         for update in updates
     ]
-    whole = orthogonal(torch.stack([piece.full_tensor() for piece in pieces]))
+    whole = made([piece.full_tensor() for piece in pieces])
     return [local(distribute_tensor(part, mesh, placements, src_data_rank=None)) for part in whole]
 
 

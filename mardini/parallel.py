@@ -22,6 +22,7 @@ from torch.utils.checkpoint import checkpoint
 
 from mardini.errors import UserError
 from mardini.generator import GeneratorBlock
+from mardini.optimizer import Block
 from mardini.planner import PlannerBlock
 
 
@@ -98,7 +99,8 @@ def prepare(
         if activation_checkpointing:
             forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
             block.forward = forward  # pyright: ignore[reportAttributeAccessIssue]
-        if compiled:
+    if compiled:
+        for block in (m for m in task.modules() if isinstance(m, Block)):
             block.compile()
     policy = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if bf16 else None, reduce_dtype=torch.float32, cast_forward_inputs=False

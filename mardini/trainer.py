@@ -113,7 +113,7 @@ def train(
         codec.start_linear(torch.cat([to_batch([item])[0] for item in first]).to(processes.device))
     task = make_task(row, model, codec)
     parallel.prepare(task, processes, args.activation_checkpointing, args.compile, options.bf16)
-    state = RunState(folder, task, optimizer.make(options.optimizer, task, options.lr))
+    state = RunState(folder, task, optimizer.make(options.optimizer, task, options.lr, options.bf16))
     done = state.load()
     with Log(folder, row, options, done, args, processes) as log:
         _loop(row, options, args, task, state, (clips, held_out), done, log, processes)
@@ -160,8 +160,9 @@ def initial(
     if row.attention == "temporal":
         model = to_temporal(model)
     if model.config.generator != config.generator or model.config.planner != config.planner:
-        if row.start == ("codec",) and model.config.codec == config.codec:
-            return MarDini(config), codec  # of another model only the codec is of use, and all that is needed
+        if row.start == ("codec",) and model.config.codec.channels == config.codec.channels:
+            # Of another model only the codec is of use, and all that is needed.
+            return MarDini(replace(config, codec=model.config.codec)), codec
         raise UserError(
             f"{folders[0]} holds another model than stage {row.name} of preset {config.name} trains: give its own"
         )

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mardini.config import CodecConfig
+from mardini.config import CodecConfig, Convolutions
 
 FACTOR = 8
 """Pixels per latent, per side."""
@@ -46,12 +46,36 @@ class ResidualBlock(nn.Module):
         return x + self.down(F.silu(self.up(y))).movedim(-1, 1)
 
 
-def _trunk(first: nn.Module, width: int, blocks: int, last: int) -> nn.Sequential:
-    """``first``, blocks, and a projection to ``last`` channels that starts at zero."""
+class DenseBlock(nn.Module):
+    """Normalisation over channels and two 3 x 3 convolutions, added to the input; the last one starts at zero."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Conv2d(width, width, 3, padding=1)
+        self.down = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.down.weight)
+        nn.init.zeros_(self.down.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, width, h, w), best in the channels-last memory format -> the same."""
+        y = self.norm(x.movedim(1, -1)).movedim(-1, 1)
+        return x + self.down(F.silu(self.up(y)))
+
+
+BLOCKS: dict[Convolutions, type[ResidualBlock | DenseBlock]] = {
+    "depth-wise": ResidualBlock,
+    "dense": DenseBlock,
+}
+
+
+def _trunk(kind: Convolutions, first: nn.Conv2d, blocks: int, last: int) -> nn.Sequential:
+    """``first``, blocks of its width, and a projection to ``last`` channels that starts at zero."""
+    width = first.out_channels
     project = nn.Conv2d(width, last, 1)
     nn.init.zeros_(project.weight)
     nn.init.zeros_(project.bias)  # pyright: ignore[reportArgumentType]
-    return nn.Sequential(first, *(ResidualBlock(width) for _ in range(blocks)), project)
+    return nn.Sequential(first, *(BLOCKS[kind](width) for _ in range(blocks)), project)
 
 
 class LatentCodec(nn.Module):
@@ -66,15 +90,13 @@ class LatentCodec(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        channels, block = config.channels, 3 * FACTOR**2
+        kind, channels, block = config.convolutions, config.channels, 3 * FACTOR**2
         self.analysis = nn.Conv2d(block, channels, 1)
-        self.encoder = _trunk(
-            nn.Conv2d(block, config.encoder, 1), config.encoder, config.encoder_blocks, channels
-        )
+        first = nn.Conv2d(block, config.encoder, 1)
+        self.encoder = _trunk(kind, first, config.encoder_blocks, channels)
         self.synthesis = nn.Conv2d(channels, block, 1)
-        self.decoder = _trunk(
-            nn.Conv2d(channels, config.decoder, 3, padding=1), config.decoder, config.decoder_blocks, block
-        )
+        first = nn.Conv2d(channels, config.decoder, 3, padding=1)
+        self.decoder = _trunk(kind, first, config.decoder_blocks, block)
         self.register_buffer("shift", torch.zeros(channels))
         self.register_buffer("scale", torch.ones(channels))
 

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 
 from mardini import checkpoint
 from mardini.codecs import DiffusersCodec, decode_tiled, in_slices, load_codec, reach_of
-from mardini.config import CodecConfig, preset
+from mardini.config import CodecConfig, Convolutions, preset
 from mardini.errors import UserError
 from mardini.model import MarDini
-from mardini.vae import LatentCodec
+from mardini.vae import BLOCKS, LatentCodec
 
 diffusers = pytest.importorskip("diffusers")
 
@@ -46,9 +46,10 @@ def small_tiny() -> Any:
     ).eval()
 
 
-def random_codec() -> LatentCodec:
+def random_codec(convolutions: Convolutions = "depth-wise") -> LatentCodec:
     torch.manual_seed(0)
-    codec = LatentCodec(CodecConfig(encoder=16, encoder_blocks=2, decoder=16, decoder_blocks=2)).eval()
+    sizes = CodecConfig(encoder=16, encoder_blocks=2, decoder=16, decoder_blocks=2, convolutions=convolutions)
+    codec = LatentCodec(sizes).eval()
     with torch.no_grad():
         for parameter in codec.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
@@ -152,17 +153,19 @@ def test_hub_id_of_a_pipeline_is_downloaded_without_the_rest(
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("convolutions", BLOCKS)
 @pytest.mark.parametrize("tile", [2, 5, 16, 99])
-def test_tiles_of_the_shipped_codec_equal_the_whole(tile: int) -> None:
-    codec = random_codec()
+def test_tiles_of_the_shipped_codec_equal_the_whole(tile: int, convolutions: Convolutions) -> None:
+    codec = random_codec(convolutions)
     latents = torch.randn(2, 16, 19, 26, generator=torch.Generator().manual_seed(2))
     torch.testing.assert_close(
         decode_tiled(codec, latents, tile), codec.decode(latents), atol=1e-5, rtol=1e-5
     )
 
 
-def test_a_decoded_pixel_sees_as_far_as_stated() -> None:
-    codec = random_codec()
+@pytest.mark.parametrize("convolutions", BLOCKS)
+def test_a_decoded_pixel_sees_as_far_as_stated(convolutions: Convolutions) -> None:
+    codec = random_codec(convolutions)
     reach, centre = reach_of(codec), 12
     latents = torch.randn(1, 16, 25, 25, requires_grad=True)
     block = codec.decode(latents)[..., centre * 8 : centre * 8 + 8, centre * 8 : centre * 8 + 8]

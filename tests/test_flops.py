@@ -92,7 +92,7 @@ def test_sampling_costs_what_the_counter_counts(
     assert got == pytest.approx(expected.forward, rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["tiny", "nano"])
+@pytest.mark.parametrize("name", ["tiny", "nano", "mini"])
 def test_the_codec_costs_what_the_counter_counts(name: str) -> None:
     config = preset(name).codec
     codec, frame = LatentCodec(config), torch.zeros(1, 3, 32, 48)

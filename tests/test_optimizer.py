@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,36 @@ def test_a_matrix_moves_by_its_rate_whatever_the_size_of_its_gradient() -> None:
         optimizer.step()
         moved.append(float(-matrix.detach().diagonal().mean()))
     assert moved[0] == pytest.approx(moved[1], rel=0.3) and 0.5 < moved[1] / (MATRIX_RATE * 0.01) < 1.3
+
+
+def test_kernels_move_as_the_matrices_they_are() -> None:
+    gradient = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(2))
+    kernel, matrix = nn.Parameter(torch.zeros(6, 4, 3, 3)), nn.Parameter(torch.zeros(6, 36))
+    kernel.grad, matrix.grad = gradient, gradient.flatten(1)
+    for parameter in (kernel, matrix):
+        Muon([parameter], [nn.Parameter(torch.zeros(1))], lr=0.01).step()
+    assert float(matrix.detach().abs().max()) > 0
+    torch.testing.assert_close(kernel.detach().flatten(1), matrix.detach())
+
+
+def test_updates_in_bfloat16_are_nearly_the_same() -> None:
+    moved = []
+    for dtype in (None, torch.bfloat16):
+        matrix = nn.Parameter(torch.zeros(16, 24))
+        matrix.grad = torch.randn(16, 24, generator=torch.Generator().manual_seed(3))
+        Muon([matrix], [nn.Parameter(torch.zeros(1))], 0.01, dtype).step()
+        moved.append(matrix.detach().flatten())
+    assert moved[1].dtype == torch.float32 and not torch.equal(moved[0], moved[1])
+    assert torch.nn.functional.cosine_similarity(moved[0], moved[1], 0) > 0.995
+
+
+def test_depth_wise_kernels_are_not_muons() -> None:
+    counts = []
+    for convolutions in ("depth-wise", "dense"):
+        config = replace(preset("tiny").codec, convolutions=convolutions)
+        task = make_task(STAGES["codec"], MarDini(preset("tiny")), LatentCodec(config))
+        counts.append([tuple(matrix.shape) for matrix in make("muon", task, 1e-3).matrices])
+    assert counts == [[(128, 32), (32, 128)] * 2, [(32, 32, 3, 3)] * 4]
 
 
 def test_matrices_of_blocks_alone_are_muons() -> None:

@@ -22,15 +22,15 @@ ROOT = Path(__file__).parent.parent
 OPTIONS = ["--preset", "tiny", "--batch", "4", "--clips", "80", "--workers", "0", "--log-every", "1"]
 
 
-def train(out: Path, processes: int, *more: str) -> list[dict[str, float]]:
-    """Codec and planner, trained by ``processes`` processes: the planner's log."""
+def train(out: Path, processes: int, *more: str, preset: str = "tiny") -> list[dict[str, float]]:
+    """A stage trained by ``processes`` processes: its log."""
     launcher = [] if processes == 1 else ["torch.distributed.run", "--nproc-per-node", str(processes), "-m"]
     command = [sys.executable, "-m", *launcher, "mardini.train", "--out", str(out), *OPTIONS, *more]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     stage = command[command.index("--stage") + 1]
-    return [json.loads(line) for line in (out / "tiny" / stage / "log.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (out / preset / stage / "log.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,15 @@ def test_two_processes_train_as_one(optimizer: str, codec: Path, tmp_path: Path)
         assert right["held_out"] == pytest.approx(left["held_out"], abs=1e-4)
         assert right.get("loss", 0) == pytest.approx(left.get("loss", 0), abs=1e-4)
     assert one[-1]["loss"] != one[1]["loss"]
+
+
+def test_two_processes_train_a_codec_as_one(tmp_path: Path) -> None:
+    """The large one, whose kernels are matrices of Muon in shards."""
+    options = ["--stage", "codec", "--preset", "mini", "--clips", "16", "--resolution", "32", "--lr", "2e-4"]
+    one, two = (train(tmp_path / str(count), count, *options, preset="mini") for count in (1, 2))
+    assert len(one) == len(two) == 5 and one[-1]["held_out"] < one[0]["held_out"]
+    for left, right in zip(one, two, strict=True):
+        assert right["held_out"] == pytest.approx(left["held_out"], rel=1e-4)
 
 
 def test_randomness_of_a_clip_does_not_depend_on_who_computes_it() -> None:

@@ -33,10 +33,12 @@ def test_crops_lie_in_their_picture() -> None:
 
 
 def test_items_are_counted_and_pictures_come_again() -> None:
-    items = Pictures(3 * Pictures.POOL, 2, 32)
-    first, again = items[5].frames, items[5 + Pictures.POOL].frames
+    items = Pictures(18_000, 2, 32)
+    assert items.pool == 6000
+    first, again = items[5].frames, items[5 + items.pool].frames
     assert first is not None and again is not None and first.shape == again.shape == (2, 3, 32, 32)
     assert (first == Pictures(10, 2, 32)[5].frames).all() and (first != again).any()
+    assert Pictures(320_000, 2, 32).pool == 10_000
 
 
 def test_the_command_draws_a_sheet(tmp_path: Path) -> None:

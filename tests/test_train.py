@@ -75,16 +75,17 @@ def test_a_chain_runs_each_stage_from_those_before(trained: Path) -> None:
 
 
 def test_a_chain_starts_from_the_codec_of_another_model(trained: Path, tmp_path: Path) -> None:
-    """Here tiny's codec for a planner and generator of other sizes; no codec is trained."""
-    config = replace(preset("tiny"), name="tiny-wide", planner=replace(preset("tiny").planner, hidden=96))
-    register(config)
+    """Here tiny's codec for a planner of another size, made for a wider codec; no codec is trained."""
+    tiny = preset("tiny")
+    planner, wider = replace(tiny.planner, hidden=96), replace(tiny.codec, decoder=48)
+    register(replace(tiny, name="tiny-wide", planner=planner, codec=wider))
     first = trained / "tiny" / "codec" / "checkpoint"
     small = ["--preset", "tiny-wide", "--clips", "4", "--batch", "4", "--workers", "0"]
     assert main(["--chain", "initial-planner", "--init", str(first), "--out", str(tmp_path), *small]) == 0
     assert [path.name for path in (tmp_path / "tiny-wide").iterdir()] == ["initial-planner"]
     model, codec = checkpoint.load(tmp_path / "tiny-wide" / "initial-planner" / "checkpoint")
     shape = {"frames": 4, "fps": 8, "resolution": 256}  # the manual's own, as for every unknown preset
-    assert model.config == replace(config, **shape)
+    assert model.config == replace(tiny, name="tiny-wide", planner=planner, **shape)
     expected = checkpoint.load(first)[1].state_dict()
     assert all(torch.equal(expected[name], tensor) for name, tensor in codec.state_dict().items())
 
