@@ -65,22 +65,25 @@ def load_codec(spec: str | Path | None = None, channels: int = 16) -> LatentCode
     """A codec, in evaluation mode, float32.
 
     Args:
-        spec: ``None`` for the one in the shipped checkpoint; a folder: of a MarDini checkpoint (its codec), of a
-            diffusers auto-encoder, or of a diffusers pipeline with one in its ``vae``; or the Hub id of either of
-            the latter, such as ``madebyollin/taesd3`` or ``stabilityai/stable-diffusion-3-medium-diffusers``.
+        spec: ``None`` for the one in the shipped checkpoint; a folder: of a MarDini checkpoint (its codec) or of a
+            MarDini codec alone, of a diffusers auto-encoder, or of a diffusers pipeline with one in its ``vae``; or
+            the Hub id of either of the latter, such as ``madebyollin/taesd3`` or
+            ``stabilityai/stable-diffusion-3-medium-diffusers``.
         channels: of the latents that the model was made for.
 
     Raises:
         UserError: nothing there, no network, diffusers missing, another kind of auto-encoder, tensors that do not
             fit, or one with other than ``channels`` channels at 1/8 resolution.
     """
-    from mardini.checkpoint import CONFIG, load
+    from mardini.checkpoint import CONFIG, holds_codec_alone, load, load_codec_alone
     from mardini.shipped import shipped
 
     spec = shipped() if spec is None else spec
     config = Path(spec) / CONFIG
     if config.is_file() and "planner" in _read_json(config):
         codec = load(Path(spec))[1]
+    elif holds_codec_alone(Path(spec)):
+        codec = load_codec_alone(Path(spec))
     else:
         codec = DiffusersCodec(_diffusers_autoencoder(spec))
     codec.eval().requires_grad_(False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mardini.errors import UserError, unknown
 
@@ -58,6 +58,10 @@ class CodecConfig:
     decoder: int = 192
     decoder_blocks: int = 5
     convolutions: Convolutions = "depth-wise"
+
+    def __post_init__(self) -> None:
+        if self.convolutions not in get_args(Convolutions):
+            raise unknown("kind of convolutions", self.convolutions, get_args(Convolutions))
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,14 @@ def initial(
             )
     if not folders:
         return MarDini(config), LatentCodec(config.codec)
+    if row.start == ("codec",) and checkpoint.holds_codec_alone(folders[0]):
+        codec = checkpoint.load_codec_alone(folders[0])
+        if codec.config.channels != config.codec.channels:
+            raise UserError(
+                f"{folders[0]} makes {codec.config.channels} channels, but preset {config.name} needs "
+                f"{config.codec.channels}: give another codec"
+            )
+        return MarDini(replace(config, codec=codec.config)), codec
     model, codec = checkpoint.load(folders[0])
     for folder in folders[1:]:
         model.planner.load_state_dict(checkpoint.load(folder)[0].planner.state_dict())

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mardini import checkpoint
+from mardini.codecs import load_codec
 from mardini.config import preset
 from mardini.errors import UserError
 from mardini.model import MarDini
@@ -44,6 +45,28 @@ def test_half_precision_on_disk_loads_as_float32(saved: Path) -> None:
     checkpoint.save(saved / "half", model, codec, torch.float16)
     assert {t.dtype for t in load_file(saved / "half" / checkpoint.WEIGHTS).values()} == {torch.float16}
     assert {p.dtype for p in checkpoint.load(saved / "half")[0].parameters()} == {torch.float32}
+
+
+def test_a_codec_alone_is_loaded_as_it_was_in_its_checkpoint(saved: Path) -> None:
+    target = saved / "codec-alone"
+    assert checkpoint.main([str(saved), str(target), "--codec-only"]) == 0
+    assert all(name.startswith("codec.") for name in load_file(target / checkpoint.WEIGHTS))
+    expected, codec = checkpoint.load(saved)[1].state_dict(), load_codec(target)
+    assert all(torch.equal(expected[name], tensor) for name, tensor in codec.state_dict().items())
+    assert checkpoint.main([str(target), str(saved / "half"), "--codec-only", "--half"]) == 0
+    with pytest.raises(UserError, match="a codec and no model"):
+        checkpoint.load(target)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [({"chanels": 16}, "describes no codec"), ({"convolutions": "dens"}, "'dense'"), ({}, "does not fit")],
+)
+def test_a_codec_alone_with_a_wrong_configuration(saved: Path, sizes: dict[str, Any], message: str) -> None:
+    checkpoint.main([str(saved), str(saved / "alone"), "--codec-only"])
+    (saved / "alone" / checkpoint.CONFIG).write_text(json.dumps({"codec": sizes}))
+    with pytest.raises(UserError, match=message):
+        load_codec(saved / "alone")
 
 
 @pytest.mark.parametrize("change", ["missing", "surplus", "shape"])

@@ -17,6 +17,7 @@ import torch
 
 from mardini import checkpoint, trainer
 from mardini.config import preset, register
+from mardini.errors import UserError
 from mardini.image import read_image
 from mardini.model import MarDini
 from mardini.stages import STAGES
@@ -88,6 +89,20 @@ def test_a_chain_starts_from_the_codec_of_another_model(trained: Path, tmp_path:
     assert model.config == replace(tiny, name="tiny-wide", planner=planner, **shape)
     expected = checkpoint.load(first)[1].state_dict()
     assert all(torch.equal(expected[name], tensor) for name, tensor in codec.state_dict().items())
+
+
+def test_a_chain_starts_from_a_codec_alone(trained: Path, tmp_path: Path) -> None:
+    whole, alone = trained / "tiny" / "codec" / "checkpoint", tmp_path / "alone"
+    assert checkpoint.main([str(whole), str(alone), "--codec-only"]) == 0
+    model, codec = trainer.initial(STAGES["initial-planner"], preset("tiny"), tmp_path, [alone])
+    assert model.config == preset("tiny")
+    expected = checkpoint.load(whole)[1].state_dict()
+    assert all(torch.equal(expected[name], tensor) for name, tensor in codec.state_dict().items())
+    with pytest.raises(UserError, match="a codec and no model"):
+        trainer.initial(STAGES["joint-task"], preset("tiny"), tmp_path, [alone])
+    register(replace(preset("tiny"), name="tiny-8", codec=replace(preset("tiny").codec, channels=8)))
+    with pytest.raises(UserError, match="makes 16 channels, but preset tiny-8 needs 8"):
+        trainer.initial(STAGES["initial-planner"], preset("tiny-8"), tmp_path, [alone])
 
 
 def test_joint_training_starts_from_both_branches(trained: Path) -> None:
