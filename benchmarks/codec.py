@@ -1,4 +1,4 @@
-"""Reconstruction by the shipped codec against the best linear one of equal size: a PCA of 8 x 8 x 3 blocks.
+"""Reconstruction by the shipped codecs against the best linear one of equal size: a PCA of 8 x 8 x 3 blocks.
 
 The PCA is fitted to the very frames it is judged on, so no linear code of such blocks does better on them.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import quality
 from benchmarks.suite import Context, Outcome, Shown, Suite, entry
-from mardini.shipped import shipped
+from mardini.shipped import CODECS, shipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,11 +23,12 @@ FRAMES_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Cell:
-    """Squares of ``size`` pixels a side from the frames of ``clips`` clips; 0: of all."""
+    """Squares of ``size`` pixels a side from the frames of ``clips`` clips; 0: of all. A shipped ``codec``."""
 
     dataset: str
     size: int
     clips: int
+    codec: str
 
 
 def measure(cell: Cell, context: Context) -> Outcome:
@@ -38,10 +39,12 @@ def measure(cell: Cell, context: Context) -> Outcome:
     from eval.datasets import load_dataset
     from eval.metrics.pixel import psnr_from_mse
     from eval.statistics import draw_sources
-    from mardini import checkpoint
+    from mardini.codecs import load_codec
+    from mardini.vae import LatentCodec
 
     dataset = load_dataset(cell.dataset, data_root=context.data_root, limit=cell.clips or None)
-    _, codec = checkpoint.load(shipped())
+    codec = load_codec(shipped(cell.codec))
+    assert isinstance(codec, LatentCodec)
     clips = [squares(clip.load(), cell.size) for clip in dataset.clips]
     with torch.no_grad():
         ours = [float(((clip - reconstructed(codec, clip)) ** 2).mean()) for clip in clips]
@@ -64,7 +67,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
         "channels": codec.config.channels,
         "dataset": dataset.fingerprint,
     }
-    return Outcome(values, details, quality.weights())
+    return Outcome(values, details, quality.weights(cell.codec))
 
 
 def squares(frames: np.ndarray, size: int) -> Tensor:
@@ -108,16 +111,17 @@ def pca_errors(clips: list[Tensor], channels: int) -> list[float]:
 
 def axes(device: str) -> dict[str, tuple[Any, ...]]:
     """Values of every field of a cell, where ``--with`` gives no others."""
-    return {"dataset": ("synthetic",), "size": (64, 128, 256), "clips": (0,)}
+    return {"dataset": ("synthetic",), "size": (64, 128, 256), "clips": (0,), "codec": CODECS}
 
 
 SUITE = Suite(
     name="codec",
-    line="reconstruction by the shipped codec against a PCA of equal size",
+    line="reconstruction by the shipped codecs against a PCA of equal size",
     cell=Cell,
     axes=axes,
     measure=measure,
     shown=(Shown("psnr", "PSNR"), Shown("psnr_pca", "PCA"), Shown("gain", "gain")),
-    inputs=lambda cell: quality.weights(),
+    inputs=lambda cell: quality.weights(cell.codec),
     work=lambda cell: cell.size**2,
+    alike=("codec",),
 )

@@ -8,6 +8,8 @@ from mardini.errors import UserError
 
 SHIPPED = ("nano", "nano-128", "mini")
 """Names of all, the default first."""
+CODECS = ("nano", "mini-codec")
+"""Codecs that ship: of all the models above, and one by itself for models to be trained on."""
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
 

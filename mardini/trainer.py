@@ -109,8 +109,7 @@ def train(
     codec.to(processes.device)
     clips, held_out = _data(options)
     if row.trains == "codec" and not start and latest(folder / "state") == 0:
-        first = next(batches(clips, [range(min(256, options.clips))], 0))
-        codec.start_linear(torch.cat([to_batch([item])[0] for item in first]).to(processes.device))
+        codec.start_linear(_first_frames(clips, options).to(processes.device))
     task = make_task(row, model, codec)
     parallel.prepare(task, processes, args.activation_checkpointing, args.compile, options.bf16)
     state = RunState(folder, task, optimizer.make(options.optimizer, task, options.lr, options.bf16))
@@ -120,9 +119,17 @@ def train(
     state.swap()
     averaged = gathered(model, codec, processes)
     if averaged is not None:
+        if row.trains == "codec":
+            averaged[1].rescale(_first_frames(clips, options))
         checkpoint.save(folder / "checkpoint", *averaged)
         print(f"checkpoint: {folder / 'checkpoint'}")
     torch.distributed.barrier()  # the next stage reads what the first process writes
+
+
+def _first_frames(clips: Dataset[Item], options: Options) -> torch.Tensor:
+    """All frames (N, 3, H, W) of the first 256 clips."""
+    first = next(batches(clips, [range(min(256, options.clips))], 0))
+    return torch.cat([to_batch([item])[0] for item in first])
 
 
 def gathered(model: MarDini, codec: LatentCodec, processes: Processes) -> tuple[MarDini, LatentCodec] | None:

@@ -146,3 +146,13 @@ class LatentCodec(nn.Module):
         raw = self.raw(frames)
         self.shift.copy_(raw.mean(dim=(0, 2, 3)))
         self.scale.fill_(float(raw.var(dim=(0, 2, 3)).mean() ** -0.5))
+
+    @torch.no_grad()
+    def rescale(self, frames: Tensor) -> None:
+        """Set ``scale`` so that latents of ``frames`` have unit variance again, and decode as before.
+
+        Training lets latents grow: larger ones suffer less from the noise that is added to them.
+        """
+        ratio = self.encode(frames).var(dim=(0, 2, 3)).mean() ** 0.5
+        self.scale.div_(ratio)
+        self.decoder[0].weight.mul_(ratio)  # pyright: ignore[reportCallIssue]

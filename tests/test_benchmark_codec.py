@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.codec import Cell, measure, pca_errors, squares
 from benchmarks.suite import Context
+from mardini.shipped import CODECS
 
 
 def test_the_pca_loses_what_it_must() -> None:
@@ -27,8 +28,9 @@ def test_squares_are_the_middle_of_the_frame() -> None:
     assert squares(frames, 16).shape == (2, 3, 16, 16) and float(squares(frames, 16).min()) == 1
 
 
-def test_the_shipped_codec_beats_the_best_linear_one(tmp_path: Path) -> None:
-    outcome = measure(Cell("synthetic", 64, 3), Context("cpu", tmp_path, tmp_path))
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_shipped_codec_beats_the_best_linear_one(codec: str, tmp_path: Path) -> None:
+    outcome = measure(Cell("synthetic", 64, 3, codec), Context("cpu", tmp_path, tmp_path))
     gain = outcome.values["gain"]
     assert gain["value"] == pytest.approx(
         outcome.values["psnr"]["value"] - outcome.values["psnr_pca"]["value"]

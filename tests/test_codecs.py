@@ -176,6 +176,17 @@ def test_a_decoded_pixel_sees_as_far_as_stated(convolutions: Convolutions) -> No
 
 
 @torch.no_grad()
+def test_a_rescaled_codec_decodes_as_before() -> None:
+    codec = random_codec("dense")
+    before, decoded = codec.encode(FRAMES), codec.decode(codec.encode(FRAMES))
+    codec.rescale(FRAMES)
+    after = codec.encode(FRAMES)
+    assert abs(float(before.var(dim=(0, 2, 3)).mean()) - 1) > 0.1
+    assert float(after.var(dim=(0, 2, 3)).mean()) == pytest.approx(1, abs=1e-4)
+    torch.testing.assert_close(codec.decode(after), decoded, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("make", [small_kl, small_tiny])
 def test_tiles_of_diffusers_are_close_and_leave_no_trace(make: Any) -> None:
     codec = DiffusersCodec(make())
