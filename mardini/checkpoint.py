@@ -51,7 +51,9 @@ def save(folder: Path, model: MarDini, codec: nn.Module, dtype: torch.dtype = to
     elif (folder / CODEC).is_dir():
         raise UserError(f"{folder} holds a checkpoint with another codec: choose another folder")
     _write(folder / WEIGHTS, _named(model, codec if own else None), dtype)
-    write_json(folder / CONFIG, model.config.to_dict())
+    # the codec may be another than the one that the model came with
+    config = dataclasses.replace(model.config, codec=codec.config) if own else model.config
+    write_json(folder / CONFIG, config.to_dict())
 
 
 def save_codec(folder: Path, codec: nn.Module, dtype: torch.dtype = torch.float32) -> None:
@@ -93,12 +95,12 @@ def load(folder: Path | None = None) -> tuple[MarDini, Any]:
     Raises ``UserError`` if a file is missing or unreadable, or if any tensor is missing, surplus or misshapen.
     """
     folder = shipped() if folder is None else Path(folder)
-    data, tensors = _read(folder)
     if holds_codec_alone(folder):
         raise UserError(
             f"{folder} holds a codec and no model: give a model's checkpoint, and this one as its --codec, or as "
             "--init to train a model on it"
         )
+    data, tensors = _read(folder)
     config = MarDiniConfig.from_dict(data)
     foreign = load_codec(folder / CODEC, config.codec.channels) if (folder / CODEC).is_dir() else None
     with torch.device("meta"):

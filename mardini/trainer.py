@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mardini import checkpoint, optimizer, parallel, stages
-from mardini.config import MarDiniConfig, preset
+from mardini.config import CodecConfig, MarDiniConfig, preset
 from mardini.data import Item, Pictures, Problems, SyntheticClips, batches, keep_memory, to_batch
 from mardini.errors import UserError
 from mardini.files import write_json
@@ -163,25 +163,29 @@ def initial(
         return MarDini(config), LatentCodec(config.codec)
     if row.start == ("codec",) and checkpoint.holds_codec_alone(folders[0]):
         codec = checkpoint.load_codec_alone(folders[0])
-        if codec.config.channels != config.codec.channels:
-            raise UserError(
-                f"{folders[0]} makes {codec.config.channels} channels, but preset {config.name} needs "
-                f"{config.codec.channels}: give another codec"
-            )
-        return MarDini(replace(config, codec=codec.config)), codec
+        return MarDini(_on(codec.config, config, folders[0])), codec
     model, codec = checkpoint.load(folders[0])
     for folder in folders[1:]:
         model.planner.load_state_dict(checkpoint.load(folder)[0].planner.state_dict())
     if row.attention == "temporal":
         model = to_temporal(model)
     if model.config.generator != config.generator or model.config.planner != config.planner:
-        if row.start == ("codec",) and model.config.codec.channels == config.codec.channels:
-            # Of another model only the codec is of use, and all that is needed.
-            return MarDini(replace(config, codec=model.config.codec)), codec
+        if row.start == ("codec",):  # of another model only the codec is of use, and all that is needed
+            return MarDini(_on(model.config.codec, config, folders[0])), codec
         raise UserError(
             f"{folders[0]} holds another model than stage {row.name} of preset {config.name} trains: give its own"
         )
     return model, codec
+
+
+def _on(codec: CodecConfig, config: MarDiniConfig, folder: Path) -> MarDiniConfig:
+    """``config`` with the codec of ``folder`` for its own, which may be of another size but not of other channels."""
+    if codec.channels != config.codec.channels:
+        raise UserError(
+            f"{folder} makes {codec.channels} channels, but preset {config.name} needs {config.codec.channels}: "
+            "give another codec"
+        )
+    return replace(config, codec=codec)
 
 
 def _data(options: Options) -> tuple[Dataset[Item], Dataset[Item]]:

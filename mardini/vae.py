@@ -141,7 +141,7 @@ class LatentCodec(nn.Module):
     def calibrate(self, frames: Tensor) -> None:
         """Set ``shift`` (per channel) and ``scale`` (one for all) so that latents of ``frames`` have unit variance.
 
-        The decoder's trunk reads normalised latents, so call this before training it, not after.
+        The decoder's trunk reads normalised latents, so call this before training it; after, :meth:`rescale`.
         """
         raw = self.raw(frames)
         self.shift.copy_(raw.mean(dim=(0, 2, 3)))

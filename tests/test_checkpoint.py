@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,15 @@ def test_a_codec_alone_is_loaded_as_it_was_in_its_checkpoint(saved: Path) -> Non
     assert checkpoint.main([str(target), str(saved / "half"), "--codec-only", "--half"]) == 0
     with pytest.raises(UserError, match="a codec and no model"):
         checkpoint.load(target)
+
+
+def test_a_model_is_saved_with_the_codec_it_was_given(saved: Path) -> None:
+    model, _ = checkpoint.load(saved)
+    other = LatentCodec(replace(preset("tiny").codec, decoder=48, convolutions="dense"))
+    checkpoint.save(saved / "other", model, other)
+    again, codec = checkpoint.load(saved / "other")
+    assert codec.config == again.config.codec == other.config
+    assert all(torch.equal(other.state_dict()[name], tensor) for name, tensor in codec.state_dict().items())
 
 
 @pytest.mark.parametrize(

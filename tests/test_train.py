@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,11 @@ import pytest
 import torch
 
 from mardini import checkpoint, trainer
-from mardini.config import preset, register
-from mardini.errors import UserError
+from mardini.config import preset
 from mardini.image import read_image
 from mardini.model import MarDini
 from mardini.stages import STAGES
 from mardini.train import main
-from mardini.trainer import schedule
 from mardini.vae import LatentCodec
 
 ROOT = Path(__file__).parent.parent
@@ -73,36 +70,6 @@ def test_a_chain_runs_each_stage_from_those_before(trained: Path) -> None:
     assert any(
         (a != b).any() for a, b in zip(last.planner.parameters(), first.planner.parameters(), strict=True)
     )
-
-
-def test_a_chain_starts_from_the_codec_of_another_model(trained: Path, tmp_path: Path) -> None:
-    """Here tiny's codec for a planner of another size, made for a wider codec; no codec is trained."""
-    tiny = preset("tiny")
-    planner, wider = replace(tiny.planner, hidden=96), replace(tiny.codec, decoder=48)
-    register(replace(tiny, name="tiny-wide", planner=planner, codec=wider))
-    first = trained / "tiny" / "codec" / "checkpoint"
-    small = ["--preset", "tiny-wide", "--clips", "4", "--batch", "4", "--workers", "0"]
-    assert main(["--chain", "initial-planner", "--init", str(first), "--out", str(tmp_path), *small]) == 0
-    assert [path.name for path in (tmp_path / "tiny-wide").iterdir()] == ["initial-planner"]
-    model, codec = checkpoint.load(tmp_path / "tiny-wide" / "initial-planner" / "checkpoint")
-    shape = {"frames": 4, "fps": 8, "resolution": 256}  # the manual's own, as for every unknown preset
-    assert model.config == replace(tiny, name="tiny-wide", planner=planner, **shape)
-    expected = checkpoint.load(first)[1].state_dict()
-    assert all(torch.equal(expected[name], tensor) for name, tensor in codec.state_dict().items())
-
-
-def test_a_chain_starts_from_a_codec_alone(trained: Path, tmp_path: Path) -> None:
-    whole, alone = trained / "tiny" / "codec" / "checkpoint", tmp_path / "alone"
-    assert checkpoint.main([str(whole), str(alone), "--codec-only"]) == 0
-    model, codec = trainer.initial(STAGES["initial-planner"], preset("tiny"), tmp_path, [alone])
-    assert model.config == preset("tiny")
-    expected = checkpoint.load(whole)[1].state_dict()
-    assert all(torch.equal(expected[name], tensor) for name, tensor in codec.state_dict().items())
-    with pytest.raises(UserError, match="a codec and no model"):
-        trainer.initial(STAGES["joint-task"], preset("tiny"), tmp_path, [alone])
-    register(replace(preset("tiny"), name="tiny-8", codec=replace(preset("tiny").codec, channels=8)))
-    with pytest.raises(UserError, match="makes 16 channels, but preset tiny-8 needs 8"):
-        trainer.initial(STAGES["initial-planner"], preset("tiny-8"), tmp_path, [alone])
 
 
 def test_joint_training_starts_from_both_branches(trained: Path) -> None:
@@ -345,12 +312,6 @@ def test_the_bar_shows_utilisation_where_the_peak_of_the_device_is_known(
 def test_a_run_is_not_resumed_with_other_options(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(trained, "codec", "--seed", "1") == 2
     assert "other options (seed)" in capsys.readouterr().err
-
-
-def test_learning_rate_warms_up_and_decays_to_zero() -> None:
-    rates = [schedule(step, 1000) for step in range(1000)]
-    assert rates[0] == pytest.approx(0.02) and max(rates) == 1 and rates[-1] < 1e-4
-    assert rates.index(max(rates)) in (49, 50)
 
 
 @pytest.mark.parametrize("model", ["L/T", "tiny"])
