@@ -39,11 +39,12 @@ class Draw:
     seed: int
 
     @staticmethod
-    def of(stage: Stage, batch: int, frames: int, seed: int) -> Draw:
+    def of(stage: Stage, batch: int, frames: int, seed: int, noise_shift: float = 1.0) -> Draw:
+        """That of ``seed``; ``noise_shift`` as in :func:`mardini.model.random_steps`."""
         generator = torch.Generator().manual_seed(seed)
         return Draw(
             sample_masks(batch, frames, stage.preserved, generator, stage.keep_one),
-            random_steps(batch, generator),
+            random_steps(batch, generator, noise_shift),
             torch.rand(batch, generator=generator) < UNCONDITIONAL,
             seed,
         )

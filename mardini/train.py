@@ -42,6 +42,7 @@ class Options:
     batch: int
     lr: float
     optimizer: Optimizer
+    noise_shift: float
     frames: int
     fps: float
     folder_fps: float
@@ -69,6 +70,7 @@ def options_of(row: Stage, args: argparse.Namespace, bf16: bool) -> Options:
         batch=args.batch or recipe.batch,
         lr=args.lr or recipe.lr,
         optimizer=args.optimizer or recipe.optimizer,
+        noise_shift=args.noise_shift,
         frames=recipe.frames,
         fps=recipe.fps,
         folder_fps=args.folder_fps,
@@ -119,6 +121,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--batch", type=int, help="clips a step, over all processes (default: the manual's, scaled)")
     add("--lr", type=float, help="peak learning rate (default: 1.4e-4 as in the paper, more if small)")
     add("--optimizer", choices=("adamw", "muon"), help="default: adamw as in the paper, muon if small")
+    add(
+        "--noise-shift",
+        type=float,
+        default=1.0,
+        help="above 1, noisy diffusion steps are learnt more often than clean ones (default: 1, all alike)",
+    )
     add("--resolution", type=int, help="pixels per side (default: the manual's, scaled to the preset)")
     add("--seed", type=int, default=0, help="of data, masks, noise and initial weights (default: 0)")
     add(
@@ -160,7 +168,7 @@ def check(args: argparse.Namespace) -> list[Stage]:
             raise UserError(f"--{flag.replace('_', '-')} must be at least 1, got {value}")
     if args.workers < 0:
         raise UserError(f"--workers must be 0 or more, got {args.workers}")
-    for flag in ("lr", "folder_fps"):
+    for flag in ("lr", "folder_fps", "noise_shift"):
         value = getattr(args, flag)
         if value is not None and not value > 0:
             raise UserError(f"--{flag.replace('_', '-')} must be positive, got {value}")

@@ -264,7 +264,8 @@ def _loop(
     for step in range(done, total):
         for group in state.optimizer.param_groups:
             group["lr"] = options.lr * schedule(step, total)
-        draw = Draw.of(row, options.batch, options.frames, seed_of(options.seed, options.stage, step))
+        seed = seed_of(options.seed, options.stage, step)
+        draw = Draw.of(row, options.batch, options.frames, seed, options.noise_shift)
         state.optimizer.zero_grad(set_to_none=True)
         value = torch.zeros((), device=processes.device)
         for number, part in enumerate(parts):

@@ -262,3 +262,16 @@ def test_all_three_losses_reach_their_network(tiny: MarDini) -> None:
 def test_random_steps_are_stratified() -> None:
     steps = random_steps(10, torch.Generator().manual_seed(3)).sort().values
     assert ((steps // 100) == torch.arange(10)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.2, 20), st.integers(0, 100))
+def test_shifted_steps_are_the_uniform_ones_moved(shift: float, seed: int) -> None:
+    plain, moved = (
+        random_steps(4000, torch.Generator().manual_seed(seed), value).double() for value in (1.0, shift)
+    )
+    assert moved.min() >= 0 and moved.max() <= 999
+    assert ((moved >= plain) if shift >= 1 else (moved <= plain)).all()
+    assert moved.median().item() == pytest.approx(
+        1000 * shift / (1 + shift), abs=2
+    )  # half of them are above it

@@ -205,6 +205,16 @@ def test_checkpoints_on_the_way_are_kept_and_change_nothing(trained: Path, tmp_p
     assert half != last == weights(trained, "initial-planner")
 
 
+def test_a_noise_shift_is_learnt_with_and_not_judged_by(trained: Path, tmp_path: Path) -> None:
+    out = with_stages(trained, tmp_path / "runs", "codec", "initial-planner", "initial-generator")
+    stage = "initial-generator-4fps"
+    assert train(out, stage, "--noise-shift", "8") == 0
+    rows, expected = curve(out, stage), curve(trained, stage)
+    assert rows[0]["held_out"] == expected[0]["held_out"]  # of the same steps, before anything is learnt
+    assert [row.get("loss") for row in rows[1:]] != [row.get("loss") for row in expected[1:]]
+    assert weights(out, stage) != weights(trained, stage)
+
+
 def test_bfloat16_trains_close_to_float32(trained: Path, tmp_path: Path) -> None:
     out = with_stages(trained, tmp_path / "runs", "codec")
     assert train(out, "initial-planner", "--precision", "bf16") == 0
@@ -229,6 +239,7 @@ def test_compiled_blocks_train_alike(trained: Path, tmp_path: Path) -> None:
         (["--stage", "codec", "--preset", "tiny", "--resolution", "30"], "multiple of 16"),
         (["--stage", "codec", "--clips", "0"], "at least 1"),
         (["--stage", "codec", "--lr", "-1"], "must be positive"),
+        (["--stage", "joint-task", "--noise-shift", "0"], "--noise-shift must be positive, got 0.0"),
         (["--stage", "joint-task", "--preset", "tiny"], "run that stage first"),
         (["--stage", "codec", "--preset", "tiny", "--batch", "9", "--accumulate", "2"], "does not divide"),
         (["--stage", "codec", "--preset", "tiny", "--data", "nowhere"], "nowhere does not exist"),
