@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mardini.errors import UserError
@@ -95,6 +96,20 @@ def load_codec(spec: str | Path | None = None, channels: int = 16) -> LatentCode
             f"{channels} at 1/{FACTOR}: choose one that fits, such as madebyollin/taesd3"
         )
     return codec
+
+
+@torch.no_grad()
+def difference(one: Codec, other: Codec) -> float:
+    """How far the latents of two codecs on the CPU lie apart: mean square of their difference, that of ``one`` being 1.
+
+    0 where only decoders differ, about 2 for codecs that know nothing of one another. Of a picture of smooth colours
+    with some detail.
+    """
+    draw = torch.Generator().manual_seed(0)
+    colours, detail = (torch.rand(1, 3, side, side, generator=draw) for side in (4, 64))
+    picture = 0.8 * F.interpolate(colours, (64, 64), mode="bicubic").clamp(0, 1) + 0.2 * detail
+    ours, others = one.encode(picture), other.encode(picture)
+    return float((ours - others).square().mean() / ours.square().mean())
 
 
 def _diffusers_autoencoder(spec: str | Path) -> Any:
