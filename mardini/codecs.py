@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +29,9 @@ FILES = tuple(
 
 CLASSES = ("AutoencoderKL", "AutoencoderTiny")
 """Of diffusers: the image auto-encoders that have variants of 16 channels at 1/8 resolution."""
+
+SAME_LATENTS = 0.001
+"""Mean square of a difference of latents, as a share of theirs, that is passed over."""
 
 
 class Codec(Protocol):
@@ -99,17 +103,23 @@ def load_codec(spec: str | Path | None = None, channels: int = 16) -> LatentCode
 
 
 @torch.no_grad()
-def difference(one: Codec, other: Codec) -> float:
-    """How far the latents of two codecs on the CPU lie apart: mean square of their difference, that of ``one`` being 1.
+def warn_of_other_latents(own: Any, other: Any, name: str) -> None:
+    """Warn if a codec called ``name`` makes other latents than ``own``, that of a model's checkpoint; both on the CPU.
 
-    0 where only decoders differ, about 2 for codecs that know nothing of one another. Of a picture of smooth colours
-    with some detail.
+    Codecs that differ in their decoders alone are the same here. The latents compared are those of one picture, of
+    smooth colours with some detail; strangers' lie about 2 apart, as a share of their mean square.
     """
     draw = torch.Generator().manual_seed(0)
     colours, detail = (torch.rand(1, 3, side, side, generator=draw) for side in (4, 64))
     picture = 0.8 * F.interpolate(colours, (64, 64), mode="bicubic").clamp(0, 1) + 0.2 * detail
-    ours, others = one.encode(picture), other.encode(picture)
-    return float((ours - others).square().mean() / ours.square().mean())
+    expected, found = own.encode(picture), other.encode(picture)
+    apart = float((expected - found).square().mean() / expected.square().mean())
+    if apart > SAME_LATENTS:
+        warnings.warn(
+            f"codec {name} makes other latents than the codec in this model's checkpoint ({apart:.2g} apart, 2 being "
+            "strangers): unless the model was trained on it, frames will be wrong, or noise",
+            stacklevel=5,  # who asked for the pipeline
+        )
 
 
 def _diffusers_autoencoder(spec: str | Path) -> Any:

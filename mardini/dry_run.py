@@ -54,9 +54,7 @@ def describe(row: Stage, args: argparse.Namespace) -> str:
         "steps": f"{options.steps:,} of {options.batch} clips ({options.clips:,} clips), "
         f"{processes} processes x {args.accumulate} parts x {part:g} clips",
         "learning rate": f"{options.lr:g}, warm-up {max(1, min(6000, options.steps // 20)):,} steps, cosine to 0",
-        "diffusion steps": f"0 to 999, noise shift {options.noise_shift:g}"
-        if row.trains in ("generator", "both")
-        else "none",
+        "noise shift": f"{options.noise_shift:g}" if row.trains in ("generator", "both") else "none",
         "tokens per step": ", ".join(f"{name} {tokens[name]:,}" for name in used) or "none (codec)",
         "parameters": f"planner {_count(model.planner):,}, generator {_count(model.generator):,}, "
         f"codec {_count(codec):,}",

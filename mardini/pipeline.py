@@ -6,7 +6,6 @@ clip = pipeline.interpolate(first, last, 7, seed=0)       # 9 frames, first and 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self, Unpack
 
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mardini import windows
-from mardini.codecs import Codec, decode_tiled, difference, in_slices, load_codec
+from mardini.codecs import Codec, decode_tiled, in_slices, load_codec, warn_of_other_latents
 from mardini.errors import UserError
 from mardini.hub import Pretrained
 from mardini.masks import mask_from_given
@@ -37,9 +36,6 @@ from mardini.windows import (
 
 TILE = 128
 """Latents to a side (1024 px) above which frames are decoded in tiles."""
-
-SAME_LATENTS = 0.001
-"""Largest difference of latents (:func:`mardini.codecs.difference`) that a model is given without a warning."""
 
 
 class MarDiniPipeline(Pretrained):
@@ -76,13 +72,7 @@ class MarDiniPipeline(Pretrained):
         other = options.pop("codec", None)  # a codec by name, in place of the checkpoint's
         if other is not None:
             own, codec = codec, load_codec(other, model.config.codec.channels)
-            apart = difference(own, codec)  # pyright: ignore[reportArgumentType]
-            if apart > SAME_LATENTS:
-                warnings.warn(
-                    f"codec {other} makes other latents than the codec in this model's checkpoint ({apart:.2g} apart, "
-                    "2 being strangers): unless the model was trained on it, frames will be wrong, or noise",
-                    stacklevel=2,
-                )
+            warn_of_other_latents(own, codec, str(other))
         return cls(model, codec, **options)
 
     def _parts(self) -> tuple[MarDini, nn.Module]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mardini.codecs import DiffusersCodec, decode_tiled, in_slices, load_codec, 
 from mardini.config import CodecConfig, Convolutions, preset
 from mardini.errors import UserError
 from mardini.model import MarDini
+from mardini.pipeline import MarDiniPipeline
 from mardini.vae import BLOCKS, LatentCodec
 
 diffusers = pytest.importorskip("diffusers")
@@ -213,3 +215,17 @@ def test_slices_equal_the_whole(frames: int) -> None:
         in_slices(decode, latents, frames), codec.decode(latents), atol=1e-5, rtol=1e-5
     )
     assert max(seen) <= frames and sum(seen) == 5
+
+
+def test_another_decoder_of_the_same_latents_is_taken_in_silence(tmp_path: Path) -> None:
+    config = preset("tiny")
+    model, codec = MarDini(config), LatentCodec(config.codec)
+    checkpoint.save(tmp_path / "model", model, codec)
+    for parameter in codec.decoder.parameters():
+        parameter.data.add_(1)
+    checkpoint.save_codec(tmp_path / "codec", codec, torch.float16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipeline = MarDiniPipeline.from_pretrained(tmp_path / "model", codec=tmp_path / "codec")
+    for taken, given in zip(pipeline.codec.parameters(), codec.parameters(), strict=True):
+        torch.testing.assert_close(taken, given.half().float())

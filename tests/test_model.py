@@ -272,6 +272,5 @@ def test_shifted_steps_are_the_uniform_ones_moved(shift: float, seed: int) -> No
     )
     assert moved.min() >= 0 and moved.max() <= 999
     assert ((moved >= plain) if shift >= 1 else (moved <= plain)).all()
-    assert moved.median().item() == pytest.approx(
-        1000 * shift / (1 + shift), abs=2
-    )  # half of them are above it
+    half = 1000 * shift / (1 + shift)
+    assert moved.median().item() == pytest.approx(half, abs=2)
