@@ -202,7 +202,8 @@ def score(cell: Cell, arm: Arm, folder: Path, context: Context, task: Any, steps
     if arm.trains == "planner":
         system = PlannerAlone(folder)
     else:
-        system = Mardini(folder, steps, task=task, guidance=0 if arm.trains == "generator" else None)
+        guidance = 0 if arm.trains == "generator" else None
+        system = Mardini(folder, steps, task=task, guidance=guidance, skip_guidance=0)  # the paper's way
     output = context.cache / "ablations" / "scores" / file_name(cell)
     record = quality.score(clips(), protocol, system, output, metrics=list(COLUMNS.values()))
     return {name: record["metrics"][name]["value"] for name in COLUMNS}

@@ -78,7 +78,12 @@ def measure(cell: Cell, context: Context) -> Outcome:
     pipeline = build(config, device)
     before = peak_memory(context.device)
     image = np.random.default_rng(0).integers(0, 256, (cell.size, cell.size, 3), np.uint8)
-    options: dict[str, Any] = {"steps": STEPS, "guidance": GUIDANCE, "resolution": "native"}
+    options: dict[str, Any] = {
+        "steps": STEPS,
+        "guidance": GUIDANCE,
+        "skip_guidance": 0,
+        "resolution": "native",
+    }
     whole = timed(lambda: pipeline.animate(image, cell.frames - 1, **options), context.device, REPEATS)
     memory = peak_memory(context.device)
     networks = timed(latents_only(pipeline, cell), context.device, REPEATS, warm=0)

@@ -64,7 +64,8 @@ def generating(cell: Cell, context: Context) -> tuple[Any, dict[str, Any]]:
     pipeline = efficiency.build(config, find_device(context.device))
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     details = {"frames": frames, "resolution": side, "steps": STEPS, "model": config.to_dict()}
-    return lambda: pipeline.animate(image, frames - 1, steps=STEPS, guidance=1, resolution="native"), details
+    options: dict[str, Any] = {"steps": STEPS, "guidance": 1, "skip_guidance": 0, "resolution": "native"}
+    return lambda: pipeline.animate(image, frames - 1, **options), details
 
 
 def scoring(cell: Cell, context: Context) -> tuple[Any, dict[str, Any]]:

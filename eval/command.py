@@ -52,6 +52,13 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
     )
     add("--steps", type=int, metavar="N", help="diffusion steps of system mardini (default: 25)")
     add("--guidance", type=float, metavar="X", help="of system mardini: 1 is none, 0 leaves the plan out")
+    add(
+        "--skip-guidance",
+        type=float,
+        metavar="X",
+        help="of system mardini: more makes things move as wholes, 0 is none, as in the paper "
+        "(default: 2, in interpolation 0)",
+    )
     if given:
         add("--given", type=places, metavar="I,J", help="given frames, from 0 (default: first and last)")
     add("--frames", type=int, metavar="N", help="frames of a clip (default: the dataset's, mostly 9)")
@@ -127,13 +134,16 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
         checkpoint=options.checkpoint,
         steps=options.steps,
         guidance=options.guidance,
+        skip_guidance=options.skip_guidance,
         weights_dir=options.weights_dir,
         device=device,
         limited=options.limit is not None,
     )
-    for option in ("checkpoint", "steps", "guidance"):
+    for option in ("checkpoint", "steps", "guidance", "skip_guidance"):
         if getattr(options, option) is not None and all(system.name != "mardini" for system in systems):
-            raise UserError(f"--{option} is for system 'mardini', which is not scored: add it to --systems")
+            raise UserError(
+                f"--{option.replace('_', '-')} is for system 'mardini', which is not scored: add it to --systems"
+            )
     if options.against is not None and options.against not in {system.variant for system in systems}:
         raise unknown("system to compare with", options.against, {system.variant for system in systems})
     ranks = launched()
@@ -185,8 +195,10 @@ def check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: give at least 1")
-    if options.guidance is not None and not 0 <= options.guidance < float("inf"):
-        raise UserError(f"--guidance {options.guidance}: give 0 or more")
+    for name in ("guidance", "skip_guidance"):
+        value = getattr(options, name)
+        if value is not None and not 0 <= value < float("inf"):
+            raise UserError(f"--{name.replace('_', '-')} {value}: give 0 or more")
     if options.seed < 0:
         raise UserError(f"--seed {options.seed}: give 0 or more")
 

@@ -84,7 +84,12 @@ class IdentityAttention(Attention):
         self.identity = identity
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # another kind of call, same weights
-        self, x: Tensor, rope: Rope, masked: MaskedFrames | None, past: KeysValues | None = None
+        self,
+        x: Tensor,
+        rope: Rope,
+        masked: MaskedFrames | None,
+        past: KeysValues | None = None,
+        alone: bool = False,
     ) -> tuple[Tensor, KeysValues]:
         """Attention across frames.
 
@@ -93,6 +98,7 @@ class IdentityAttention(Attention):
             rope: for the K frames of ``x``.
             masked: which of the frames are masked; ``None``: all of them if ``past`` is given, else none.
             past: keys and values of reference frames that are not in ``x``.
+            alone: every token attends to itself alone, as those of references do: what skip guidance leads away from.
 
         Returns:
             (B, K, N, C), and the keys and values of ``x``'s frames, to be passed as ``past`` later.
@@ -101,7 +107,9 @@ class IdentityAttention(Attention):
         own = self.keys_values(x, rope)
         k, v = own if past is None else (torch.cat(pair, dim=1) for pair in zip(past, own, strict=True))
         pattern = "b k n h d -> b h (k n) d" if self.kind == "spatio-temporal" else "b k n h d -> (b n) h k d"
-        if not self.identity:
+        if alone:
+            heads = own[1]
+        elif not self.identity:
             heads = _attend(q, k, v, pattern)
         elif masked is None:
             heads = own[1] if past is None else _attend(q, k, v, pattern)

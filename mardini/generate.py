@@ -49,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="X",
         help="guidance on the plan; 1 is none (default: 2.5 for animate, expand and rollout, else none)",
     )
+    add(
+        "--skip-guidance",
+        type=float,
+        metavar="X",
+        help="more makes things move as wholes; 0 is none, as in the paper (default: 2 for the same tasks, else 0)",
+    )
     add("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
     add(
         "--checkpoint",
@@ -191,8 +197,9 @@ def run(
         "resolution": options.resolution,
         "progress": True,
     }
-    if options.guidance is not None:
-        sampling["guidance"] = options.guidance
+    for name in ("guidance", "skip_guidance"):
+        if getattr(options, name) is not None:
+            sampling[name] = getattr(options, name)
     if options.task == "interpolate":
         first, last = (single(part, path) for part, path in zip(parts, inputs(options), strict=True))
         return pipeline.interpolate(first, last, options.frames, **sampling), (0, options.frames + 1)

@@ -76,18 +76,19 @@ class GeneratorBlock(nn.Module):
         plan: KeysValues | PlanTokens,
         masked: MaskedFrames | None,
         past: KeysValues | None = None,
+        alone: bool = False,
     ) -> tuple[Tensor, KeysValues]:
         """One block on (B, K, N, C); ``step`` and ``step_and_plan`` are (B, K, C), ``plan`` the plan's keys and values.
 
         In training ``plan`` is the plan's tokens: a sharded block has its weights only while it runs, so the keys
         and values must be computed inside it.
-        ``masked`` and ``past`` as in :class:`IdentityAttention`, whose keys and values are returned too.
+        ``masked``, ``past`` and ``alone`` as in :class:`IdentityAttention`, whose keys and values are returned too.
         """
         if isinstance(plan, PlanTokens):
             plan = self.cross.keys_values(*plan)
         shift, scale, gate = self.spatial_modulation(F.silu(step))[:, :, None].chunk(3, dim=-1)
         x = x + gate * self.spatial(modulated(x, shift, scale), ropes)
-        mixed, keys_values = self.temporal(self.temporal_norm(x), ropes, masked, past)
+        mixed, keys_values = self.temporal(self.temporal_norm(x), ropes, masked, past, alone)
         x = x + mixed
         x = x + self.cross(self.cross_norm(x), ropes, plan)
         shift, scale, gate = self.mlp_modulation(F.silu(step_and_plan))[:, :, None].chunk(3, dim=-1)
@@ -123,7 +124,15 @@ class Generator(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, z: Tensor, step: Tensor, z_cond: Tensor, masked: MaskedFrames, time: Tensor) -> Tensor:
+    def forward(
+        self,
+        z: Tensor,
+        step: Tensor,
+        z_cond: Tensor,
+        masked: MaskedFrames,
+        time: Tensor,
+        skip: bool = False,
+    ) -> Tensor:
         """Predict velocities of a whole window.
 
         Args:
@@ -132,6 +141,7 @@ class Generator(nn.Module):
             z_cond: planning signal (B, K, h, w, plan_dim), or ``self.unconditional_plan``.
             masked: the mask, packed.
             time: (K,) position of each frame in time, in frames.
+            skip: leave out attention across frames in one block: see :func:`mardini.sampling.sample`.
 
         Returns:
             (B, K, channels, H, W); only masked frames mean anything.
@@ -142,8 +152,8 @@ class Generator(nn.Module):
         embedding = self.step_embedding(steps)
         planned = embedding + self._plan_embedding(z_cond)
         plan = self._plan_tokens(z_cond, z, time)
-        for block in self.blocks:
-            x, _ = block(x, ropes, embedding, planned, plan, masked)
+        for index, block in enumerate(self.blocks):
+            x, _ = block(x, ropes, embedding, planned, plan, masked, alone=skip and index == self.skipped)
         return self._velocity(x, embedding, z.shape[-1])
 
     def prepare(self, references: Tensor, z_cond: Tensor, mask: Tensor, time: Tensor) -> Prepared:
@@ -172,7 +182,7 @@ class Generator(nn.Module):
             plans.append(self._plan_keys_values(block, asked_plan, references, time[mask]))
         return Prepared(cache, plans, self._plan_embedding(asked_plan), self._ropes(references, time[mask]))
 
-    def denoise(self, z_t: Tensor, step: Tensor, prepared: Prepared) -> Tensor:
+    def denoise(self, z_t: Tensor, step: Tensor, prepared: Prepared, skip: bool = False) -> Tensor:
         """Velocities of the masked frames ``z_t`` (B, K', channels, H, W) at ``step`` (B,), 1 to 1000.
 
         Equal to :meth:`forward` on the whole window, at the cost of the masked frames alone.
@@ -180,9 +190,19 @@ class Generator(nn.Module):
         x = self._tokens(z_t)
         embedding = self.step_embedding(step[:, None].expand(z_t.shape[:2]))
         planned = embedding + prepared.plan_embedding
-        for block, past, plan in zip(self.blocks, prepared.references, prepared.plans, strict=True):
-            x, _ = block(x, prepared.ropes, embedding, planned, plan, None, past)
+        layers = zip(self.blocks, prepared.references, prepared.plans, strict=True)
+        for index, (block, past, plan) in enumerate(layers):
+            alone = skip and index == self.skipped
+            x, _ = block(x, prepared.ropes, embedding, planned, plan, None, past, alone)
         return self._velocity(x, embedding, z_t.shape[-1])
+
+    @property
+    def skipped(self) -> int:
+        """The block in which skip guidance leaves out attention across frames: the last but two.
+
+        Measured: of the five and eight blocks of the checkpoints that ship, the one that helps most.
+        """
+        return max(0, self.config.depth - 3)
 
     def unconditional_plan(self, z_cond_shape: torch.Size | tuple[int, ...]) -> Tensor:
         """``Z_uncond`` in the shape of a planning signal (B, K, h, w, plan_dim)."""

@@ -24,7 +24,7 @@ from mardini.schedulers import build_scheduler
 from mardini.vae import FACTOR
 from mardini.video import resize, to_float, to_uint8
 from mardini.windows import (
-    IMAGE_TO_VIDEO_GUIDANCE,
+    OPEN_FUTURE,
     Bar,
     Options,
     Settings,
@@ -97,7 +97,8 @@ class MarDiniPipeline(Pretrained):
     def animate(self, image: Any, n: int | None = None, **options: Unpack[Options]) -> Any:
         """Image to video: uint8 (H, W, 3) -> (n + 1, H, W, 3), the image first, in one window.
 
-        ``n``: default, as many as fill the window that the model was trained on. ``guidance``: default 2.5.
+        ``n``: default, as many as fill the window that the model was trained on. ``guidance``: default 2.5, and
+        ``skip_guidance``: default 2, which is our choice.
         """
         images, answer = as_batch(image, 3, "image")
         n = self.model.config.frames - 1 if n is None else n
@@ -107,7 +108,7 @@ class MarDiniPipeline(Pretrained):
         """``n`` frames after a clip, in one window with all of it: (T, H, W, 3) -> (T + n, H, W, 3).
 
         A window longer than the model was trained on is allowed, at your risk: for many frames see
-        :meth:`rollout`. ``guidance``: default 2.5, our choice.
+        :meth:`rollout`. ``guidance``: default 2.5, ``skip_guidance``: 2, our choice.
         """
         clips, answer = as_batch(frames, 4)
         return answer(self._expand(clips, n, options))
@@ -205,14 +206,15 @@ class MarDiniPipeline(Pretrained):
             n: any number.
             window: frames of a window; default: that which the model was trained on.
             references: frames kept from what there is; default: half a window, our choice.
-            **options: see :class:`mardini.windows.Settings`. ``guidance``: default 2.5, our choice.
+            **options: see :class:`mardini.windows.Settings`. ``guidance``: default 2.5, ``skip_guidance``: 2, our
+                choice.
         """
         clips, answer = as_batch(frames, 4)
         at_least_one("the number of frames to add", n)
         window = self.model.config.frames if window is None else window
         references = max(1, window // 2) if references is None else references
         kept = windows.rollout_windows(len(clips[0]), n, references, window)
-        settings = Settings.of(options, guidance=IMAGE_TO_VIDEO_GUIDANCE)
+        settings = Settings.of(options, **OPEN_FUTURE)
         seeds = settings.seeds(len(clips))
         length = len(clips[0]) + n
         with self._bar(settings, len(kept) * len(clips)) as tick:
@@ -226,7 +228,7 @@ class MarDiniPipeline(Pretrained):
     def _expand(self, clips: list[np.ndarray], n: int, options: Options) -> list[np.ndarray]:
         at_least_one("the number of frames to add", n)
         given = range(len(clips[0]))
-        settings = Settings.of(options, guidance=IMAGE_TO_VIDEO_GUIDANCE)
+        settings = Settings.of(options, **OPEN_FUTURE)
         return self._fill([extended(clip, n) for clip in clips], given, settings)
 
     def _fill(self, clips: list[np.ndarray], given: Sequence[int], settings: Settings) -> list[np.ndarray]:
@@ -288,6 +290,7 @@ class MarDiniPipeline(Pretrained):
             generators=generators,
             denoise=self._denoise,
             tick=lambda: tick(len(clips)),
+            skip_guidance=settings.skip_guidance,
         )
         results = []
         for clip, latents in zip(clips, z, strict=True):

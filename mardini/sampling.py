@@ -30,10 +30,17 @@ def sample(
     generators: Sequence[torch.Generator] = (),
     denoise: Denoise | None = None,
     tick: Callable[[], object] | None = None,
+    skip_guidance: float = 0.0,
 ) -> Tensor:
     """Generate the masked frames of a window.
 
     The state of the diffusion stays in the precision of ``noise`` whatever the model's is.
+
+    Skip guidance (spatiotemporal skip guidance, Hyung et al. 2024, arXiv:2411.18664; before it perturbed-attention
+    guidance, Ahn et al. 2024, arXiv:2403.17377) is not the paper's. Each step leads away from what the same generator
+    says when one of its blocks, the last but two, does not look at other frames: its tokens attend to themselves
+    alone, as those of references do. So things keep together and move together: v + s (v - v_skip), on top of the
+    guidance on the plan.
 
     Args:
         z_given: latents of the R given frames in order of time, (B, R, channels, H, W).
@@ -48,6 +55,7 @@ def sample(
         generators: on the CPU, one a sample, for schedulers that add noise at every step.
         denoise: in place of the generator's own ``denoise``, e.g. compiled.
         tick: called after every diffusion step.
+        skip_guidance: its scale s; 0: none. Costs one more call of the generator a step.
 
     Returns:
         Latents of the masked frames, (B, K - R, channels, H, W), in the precision of ``noise``.
@@ -71,10 +79,12 @@ def sample(
     for index, step in enumerate(scheduler.timesteps):
         at = torch.full((batch,), step + 1, device=z.device)
         state = scheduler.scaled(z, index).to(precision)
-        v = velocities[0](state, at).to(z.dtype)
+        v = conditional = velocities[0](state, at).to(z.dtype)
         if len(velocities) == 2:
             unconditional = velocities[1](state, at).to(z.dtype)
             v = unconditional + guidance * (v - unconditional)
+        if skip_guidance:
+            v = v + skip_guidance * (conditional - velocities[0](state, at, skip=True).to(z.dtype))
         z = scheduler.step(z, v, index, generators)
         if tick is not None:
             tick()
@@ -86,15 +96,15 @@ def _cached(
 ) -> Denoise:
     prepared = model.generator.prepare(z_given, plan, mask, time)
     denoise = model.generator.denoise if denoise is None else denoise
-    return lambda z, step: denoise(z, step, prepared)
+    return lambda z, step, skip=False: denoise(z, step, prepared, skip)
 
 
 def _uncached(
     model: MarDini, z_given: Tensor, plan: Tensor, masked: MaskedFrames, mask: Tensor, time: Tensor
 ) -> Denoise:
-    def velocity(z: Tensor, step: Tensor) -> Tensor:
+    def velocity(z: Tensor, step: Tensor, skip: bool = False) -> Tensor:
         window = z.new_empty(z.shape[0], len(mask), *z.shape[2:])
         window[:, mask], window[:, ~mask] = z, z_given
-        return model.generator(window, step, plan, masked, time)[:, mask]
+        return model.generator(window, step, plan, masked, time, skip)[:, mask]
 
     return velocity

@@ -14,10 +14,6 @@ from tqdm import tqdm
 
 from mardini.errors import UserError
 
-IMAGE_TO_VIDEO_GUIDANCE = 2.5
-"""The paper's scale for image-to-video. For expansion and roll-out, of which it says nothing, our choice is the same:
-there too the future is open. Interpolation and any other set of given frames run without guidance."""
-
 
 class Options(TypedDict, total=False):
     """What every task of the pipeline takes by keyword; see :class:`Settings`."""
@@ -25,10 +21,17 @@ class Options(TypedDict, total=False):
     seed: int | Sequence[int]
     steps: int
     guidance: float | None
+    skip_guidance: float
     resolution: int | Literal["native"] | None
     scheduler: str
     batch_size: int | None
     progress: bool
+
+
+OPEN_FUTURE: Options = {"guidance": 2.5, "skip_guidance": 2.0}
+"""How image-to-video, expansion and roll-out are sampled. The paper's guidance for image-to-video; of the other two it
+says nothing, and our choice is the same: there too the future is open. Skip guidance is ours: without it small models
+let what moves dissolve. Interpolation and any other set of given frames run without either, as in the paper."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Settings:
             that counts up from sample to sample.
         steps: diffusion steps, 1 to 1000.
         guidance: scale of classifier-free guidance on the plan; ``None`` or 1: none.
+        skip_guidance: how much things are made to move as wholes, see :func:`mardini.sampling.sample`; 0: not at
+            all, as in the paper. Costs one more call of the generator a step.
         resolution: pixels of the shorter side at which to work; ``"native"``: that of the frames; ``None``: that
             which the model was trained at.
         scheduler: ``ddim``, or a scheduler of diffusers by its class name.
@@ -51,6 +56,7 @@ class Settings:
     seed: int | Sequence[int] = 0
     steps: int = 25
     guidance: float | None = None
+    skip_guidance: float = 0.0
     resolution: int | Literal["native"] | None = None
     scheduler: str = "ddim"
     batch_size: int | None = None
@@ -63,6 +69,8 @@ class Settings:
             raise UserError(
                 f"resolution {self.resolution!r}: give at least 8 pixels, 'native', or leave it out"
             )
+        if not 0 <= self.skip_guidance < float("inf"):
+            raise UserError(f"skip_guidance {self.skip_guidance}: give 0 (none) or more, such as 1")
         if self.batch_size is not None:
             at_least_one("batch size", self.batch_size)
 

@@ -102,6 +102,8 @@ class Group:
                 continue
             words = [f"--checkpoint {told['checkpoint']}"] if "checkpoint" in told else []
             words += [f"--{name} {told[name]:g}" for name in ("steps", "guidance") if f"-{name}" in variant]
+            if "-skip" in variant:
+                words.append(f"--skip-guidance {told.get('skip_guidance', 0):g}")
             found.append(" ".join([f"--systems {MODEL}", *words]))
         return tuple(found)
 

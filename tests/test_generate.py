@@ -84,8 +84,22 @@ def test_what_is_written_is_what_the_pipeline_makes(here: Path) -> None:
     np.testing.assert_array_equal(
         read_frames(here / "made"), pipeline.fill(window, (0, 2, 5), seed=3, steps=1)
     )
-    assert generate("animate", "0.png", "--guidance", "1", "--resolution", "native", "--out", "other") == 0
-    expected = pipeline.animate(CLIP[0], guidance=1, resolution="native", steps=1)
+    assert (
+        generate(
+            "animate",
+            "0.png",
+            "--guidance",
+            "1",
+            "--skip-guidance",
+            "2",
+            "--resolution",
+            "native",
+            "--out",
+            "other",
+        )
+        == 0
+    )
+    expected = pipeline.animate(CLIP[0], guidance=1, skip_guidance=2, resolution="native", steps=1)
     np.testing.assert_array_equal(read_frames(here / "other"), expected)
 
 

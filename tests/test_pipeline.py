@@ -85,12 +85,14 @@ def test_images_to_video_and_expansion_are_guided_unless_told(tiny: MarDiniPipel
     (clip,) = clips(1)
     moved = tiny.animate(clip[0], steps=2)
     assert moved.shape == (preset("tiny").frames, *clip.shape[1:])
-    np.testing.assert_array_equal(moved, tiny.fill(clip, (0,), steps=2, guidance=2.5))
-    free = tiny.animate(clip[0], 4, steps=2, guidance=None)
+    np.testing.assert_array_equal(moved, tiny.fill(clip, (0,), steps=2, guidance=2.5, skip_guidance=2))
+    papers = tiny.animate(clip[0], 4, steps=2, skip_guidance=0)
+    np.testing.assert_array_equal(papers, tiny.fill(clip, (0,), steps=2, guidance=2.5))
+    free = tiny.animate(clip[0], 4, steps=2, guidance=None, skip_guidance=0)
     np.testing.assert_array_equal(free, tiny.fill(clip, (0,), steps=2))
-    assert (free != moved).any()
+    assert (free != moved).any() and (papers != moved).any()
     longer = tiny.expand(clip[:2], 3, steps=2)
-    np.testing.assert_array_equal(longer, tiny.fill(clip, (0, 1), steps=2, guidance=2.5))
+    np.testing.assert_array_equal(longer, tiny.fill(clip, (0, 1), steps=2, **windows.OPEN_FUTURE))
 
 
 @pytest.mark.parametrize(("factor", "lengths"), [(4, [5, 5]), (2, [5]), (8, [5, 5, 5, 5, 5, 5])])
@@ -134,7 +136,7 @@ def test_each_rollout_window_continues_the_last_frames(tiny: MarDiniPipeline) ->
     (clip,) = clips(1, frames=2, size=(32, 32))
     made = tiny.rollout(clip, 6, references=2, steps=2, seed=7)
     window = np.concatenate([made[3:5], np.zeros_like(made[:3])])
-    again = tiny.fill(window, (0, 1), steps=2, guidance=2.5, seed=windows.derived_seed(7, 1))
+    again = tiny.fill(window, (0, 1), steps=2, **windows.OPEN_FUTURE, seed=windows.derived_seed(7, 1))
     np.testing.assert_array_equal(made[5:], again[2:])
 
 
@@ -302,6 +304,7 @@ def test_mistakes_get_a_sentence(tiny: MarDiniPipeline) -> None:
         (lambda: tiny.fill(clip, mask=np.ones(5, bool)), "at least one of"),
         (lambda: tiny.fill(clip, (0,), steps=0), "choose 1 to 1000"),
         (lambda: tiny.fill(clip, (0,), resolution=4), "at least 8 pixels"),
+        (lambda: tiny.fill(clip, (0,), skip_guidance=-1), "give 0 .none. or more"),
         (lambda: tiny.fill(clip, (0,), batch_size=0), "at least 1"),
         (lambda: tiny.fill(clip, (0,), scheduler="ddimm"), "did you mean 'ddim'"),
         (lambda: tiny.fill(clips(2), (0,), seed=[1, 2, 3]), "3 seeds for 2 samples"),

@@ -35,6 +35,7 @@ class Fake:
         seed: int,
         steps: int,
         guidance: float | None,
+        skip_guidance: float,
         scheduler: str,
     ) -> np.ndarray:
         assert given == sorted(given)
@@ -43,6 +44,7 @@ class Fake:
         made[given] = frames[given]
         made[:, 0, 0, 0] = steps
         made[:, 0, 0, 1] = int(10 * (guidance or 0))
+        made[:, 0, 0, 2] = int(10 * skip_guidance)
         return made
 
 
@@ -67,8 +69,8 @@ def test_each_clip_has_its_own_seed_and_the_network_is_loaded_once(checkpoint: P
     clips = system.predict(tasks)
     assert Fake.loaded == [(checkpoint, "cpu")]
     assert [int(clip[4, 1, 1, 1]) for clip in clips] == [3, 5]
-    assert clips[0][4, 0, 0, :2].tolist() == [4, 0]
-    assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0, :2].tolist() == [25, 25]
+    assert clips[0][4, 0, 0].tolist() == [4, 0, 0]
+    assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0].tolist() == [25, 25, 20]
     np.testing.assert_array_equal(system.predict(tasks[1:])[0], clips[1])
 
 
@@ -78,7 +80,11 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     assert Mardini(checkpoint, steps=8).variant == system.variant + "-steps8"
     described = system.describe()
     assert described["steps"] == 25 and "guidance" not in described
-    assert Mardini(checkpoint, task="expansion").describe()["guidance"] == 2.5
+    assert "skip_guidance" not in described
+    open_future = Mardini(checkpoint, task="expansion").describe()
+    assert open_future["guidance"] == 2.5 and open_future["skip_guidance"] == 2
+    papers = Mardini(checkpoint, task="expansion", skip_guidance=0)
+    assert papers.variant == system.variant + "-skip0" and "skip_guidance" not in papers.describe()
     (checkpoint / "model.safetensors").write_bytes(b"others")
     other = Mardini(checkpoint)
     assert other.variant != system.variant
@@ -88,14 +94,18 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
 
 
 def test_sampler_and_guidance_reach_the_model_and_tell_results_apart(checkpoint: Path) -> None:
-    usual, other = Mardini(checkpoint), Mardini(checkpoint, scheduler="UniPCMultistepScheduler", guidance=2)
+    usual, other = (
+        Mardini(checkpoint),
+        Mardini(checkpoint, scheduler="UniPCMultistepScheduler", guidance=2, skip_guidance=0.5),
+    )
     first = np.zeros((8, 8, 3), np.uint8)
     (clip,) = other.predict([Task("a", {0: first}, 9, 1)])
-    assert Fake.schedulers[-1] == "UniPCMultistepScheduler" and clip[4, 0, 0, 1] == 20
-    assert other.variant == usual.variant + "-UniPCMultistepScheduler-guidance2"
+    assert Fake.schedulers[-1] == "UniPCMultistepScheduler" and clip[4, 0, 0, 1:].tolist() == [20, 5]
+    assert other.variant == usual.variant + "-UniPCMultistepScheduler-guidance2-skip0.5"
     assert other.describe() == {
         **usual.describe(),
         "guidance": 2,
+        "skip_guidance": 0.5,
         "scheduler": "UniPCMultistepScheduler",
     }
     assert Mardini(checkpoint, task="i2v", guidance=0).describe()["guidance"] == 0

@@ -74,6 +74,7 @@ def build_systems(
     checkpoint: Path | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    skip_guidance: float | None = None,
     weights_dir: Path | None = None,
     device: str = "cpu",
     limited: bool = False,
@@ -88,7 +89,7 @@ def build_systems(
         protocol: the task.
         predictions: ``DIR`` or ``NAME=DIR`` each.
         checkpoint: of the ``mardini`` system.
-        steps, guidance: diffusion steps of the ``mardini`` system, and its guidance on the plan.
+        steps, guidance, skip_guidance: of the ``mardini`` system.
         weights_dir: folder with weight files.
         device: where models run.
         limited: the dataset is cut by ``--limit``.
@@ -108,7 +109,9 @@ def build_systems(
         "blend": baselines.Blend,
         "flow": baselines.Flow,
         "minterpolate": baselines.Minterpolate,
-        "mardini": lambda: Mardini(checkpoint, steps, device, protocol.task, guidance=guidance),
+        "mardini": lambda: Mardini(
+            checkpoint, steps, device, protocol.task, guidance=guidance, skip_guidance=skip_guidance
+        ),
     }
     systems: list[System] = []
     for text in names:

@@ -13,19 +13,20 @@ from eval.systems.base import Task
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
 from mardini.shipped import SHIPPED, by_name, name_of, shipped
+from mardini.windows import OPEN_FUTURE, Options
 
 if TYPE_CHECKING:
     from eval.protocols import TaskName
 
 STEPS = 25  # DDIM steps of the paper's interpolation results (tables 2 and 4)
-GUIDANCE = 2.5  # of the paper's image-to-video results; expansion likewise, which is our choice
 SCHEDULER = "ddim"
 
 
 class Mardini:
     """All missing frames of a clip by ``mardini.pipeline``, each clip on its own seed.
 
-    Without guidance in interpolation and with the pipeline's own in the other tasks, as in the paper (section 8).
+    Without guidance in interpolation, as in the paper (section 8), and with the pipeline's own in the other tasks: the
+    paper's on the plan, and skip guidance, which is ours.
 
     Args:
         checkpoint: folder of a checkpoint, or the name of one that ships with the package; ``None``: its first.
@@ -34,6 +35,7 @@ class Mardini:
         task: decides the guidance where none is given.
         scheduler: ``ddim``, or a scheduler of diffusers, see ``mardini.schedulers``.
         guidance: scale of classifier-free guidance on the plan; 1: none; 0: without the plan, the generator alone.
+        skip_guidance: scale of skip guidance; 0: none, the paper's way.
     """
 
     name = "mardini"
@@ -47,6 +49,7 @@ class Mardini:
         *,
         scheduler: str = SCHEDULER,
         guidance: float | None = None,
+        skip_guidance: float | None = None,
     ) -> None:
         folder = shipped() if checkpoint is None else by_name(checkpoint) or checkpoint
         if not folder.exists():
@@ -56,8 +59,10 @@ class Mardini:
         if steps is not None and steps < 1:
             raise UserError(f"--steps {steps}: give at least 1")
         self.checkpoint, self.steps, self.device = folder, steps or STEPS, device
-        usual = None if task == "interpolation" else GUIDANCE
-        self.scheduler, self.guidance = scheduler, usual if guidance is None else guidance
+        usual: Options = {} if task == "interpolation" else OPEN_FUTURE
+        self.scheduler = scheduler
+        self.guidance = usual.get("guidance") if guidance is None else guidance
+        self.skip_guidance = usual.get("skip_guidance", 0.0) if skip_guidance is None else skip_guidance
         self.weights, self.shipped = hash_of(folder), name_of(folder)
         parts = [self.name]
         if self.shipped is None:
@@ -70,6 +75,8 @@ class Mardini:
             parts.append(scheduler)
         if guidance is not None:
             parts.append(f"guidance{guidance:g}")
+        if skip_guidance is not None:
+            parts.append(f"skip{skip_guidance:g}")
         self.variant = "-".join(parts)
         self._pipeline: Any = None
 
@@ -77,6 +84,8 @@ class Mardini:
         described = {"system": self.name, "version": 1, "weights_sha256": self.weights, "steps": self.steps}
         if self.guidance is not None:
             described["guidance"] = self.guidance
+        if self.skip_guidance:
+            described["skip_guidance"] = self.skip_guidance
         if self.scheduler != SCHEDULER:
             described["scheduler"] = self.scheduler
         if self.shipped != SHIPPED[0]:
@@ -101,6 +110,7 @@ class Mardini:
             seed=task.seed,
             steps=self.steps,
             guidance=self.guidance,
+            skip_guidance=self.skip_guidance,
             scheduler=self.scheduler,
         )
 
