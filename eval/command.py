@@ -57,7 +57,7 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
         type=float,
         metavar="X",
         help="of system mardini: more makes things move as wholes, 0 is none, as in the paper "
-        "(default: 2, in interpolation 0)",
+        "(default: 2, in interpolation 1)",
     )
     if given:
         add("--given", type=places, metavar="I,J", help="given frames, from 0 (default: first and last)")

@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         "--skip-guidance",
         type=float,
         metavar="X",
-        help="more makes things move as wholes; 0 is none, as in the paper (default: 2 for the same tasks, else 0)",
+        help="more makes things move as wholes; 0 is none, as in the paper (default: 2 for the same tasks, else 1)",
     )
     add("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
     add(

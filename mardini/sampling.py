@@ -48,7 +48,7 @@ def sample(
         mask: (K,) bool, True = masked.
         noise: standard normal, (B, K - R, channels, H, W).
         steps: diffusion steps; not read if ``scheduler`` is one already made.
-        guidance: scale of classifier-free guidance on the planning signal; ``None`` or 1: none.
+        guidance: scale of classifier-free guidance on the planning signal; ``None`` or 1: none; 0: without the plan.
         time: (K,) position of each frame in time, in frames; default 0, 1, 2 ...
         cache: compute references once instead of at every step; the same result, up to rounding.
         scheduler: name or instance, see :mod:`mardini.schedulers`.
@@ -67,10 +67,11 @@ def sample(
     if isinstance(scheduler, str):
         scheduler = build_scheduler(scheduler, steps, noise.device)
     masked = MaskedFrames.pack(mask.expand(batch, -1))
-    plans = [model.plan(z_low, masked, time)]
+    plan = model.plan(z_low, masked, time)
     guidance = 1.0 if guidance is None else guidance
+    plans = [plan] if guidance else []
     if guidance != 1:
-        plans.append(model.generator.unconditional_plan(plans[0].shape))
+        plans.append(model.generator.unconditional_plan(plan.shape))
     if cache and model.config.generator.identity:
         velocities = [_cached(model, z_given, plan, mask, time, denoise) for plan in plans]
     else:
@@ -79,12 +80,12 @@ def sample(
     for index, step in enumerate(scheduler.timesteps):
         at = torch.full((batch,), step + 1, device=z.device)
         state = scheduler.scaled(z, index).to(precision)
-        v = conditional = velocities[0](state, at).to(z.dtype)
+        v = first = velocities[0](state, at).to(z.dtype)
         if len(velocities) == 2:
             unconditional = velocities[1](state, at).to(z.dtype)
             v = unconditional + guidance * (v - unconditional)
         if skip_guidance:
-            v = v + skip_guidance * (conditional - velocities[0](state, at, skip=True).to(z.dtype))
+            v = v + skip_guidance * (first - velocities[0](state, at, skip=True).to(z.dtype))
         z = scheduler.step(z, v, index, generators)
         if tick is not None:
             tick()

@@ -30,8 +30,8 @@ class Options(TypedDict, total=False):
 
 OPEN_FUTURE: Options = {"guidance": 2.5, "skip_guidance": 2.0}
 """How image-to-video, expansion and roll-out are sampled. The paper's guidance for image-to-video; of the other two it
-says nothing, and our choice is the same: there too the future is open. Skip guidance is ours: without it small models
-let what moves dissolve. Interpolation and any other set of given frames run without either, as in the paper."""
+says nothing, and our choice is the same: there too the future is open. All else runs without guidance on the plan, as
+in the paper. Skip guidance, more of it here, is ours: without it small models let what moves dissolve."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Settings:
         steps: diffusion steps, 1 to 1000.
         guidance: scale of classifier-free guidance on the plan; ``None`` or 1: none.
         skip_guidance: how much things are made to move as wholes, see :func:`mardini.sampling.sample`; 0: not at
-            all, as in the paper. Costs one more call of the generator a step.
+            all, as in the paper, and without one more call of the generator a step.
         resolution: pixels of the shorter side at which to work; ``"native"``: that of the frames; ``None``: that
             which the model was trained at.
         scheduler: ``ddim``, or a scheduler of diffusers by its class name.
@@ -56,7 +56,7 @@ class Settings:
     seed: int | Sequence[int] = 0
     steps: int = 25
     guidance: float | None = None
-    skip_guidance: float = 0.0
+    skip_guidance: float = 1.0
     resolution: int | Literal["native"] | None = None
     scheduler: str = "ddim"
     batch_size: int | None = None

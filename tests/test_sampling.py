@@ -163,3 +163,13 @@ def test_guidance_of_one_is_no_guidance(tiny: MarDini) -> None:
     parts = torch.randn(1, 2, 16, 4, 4), torch.randn(1, 5, 16, 2, 2), mask, torch.randn(1, 3, 16, 4, 4), 4
     torch.testing.assert_close(sample(tiny, *parts, 1.0), sample(tiny, *parts, None), atol=0, rtol=0)
     assert (sample(tiny, *parts, 3.0) - sample(tiny, *parts, None)).abs().max() > 1e-4
+
+
+def test_guidance_of_zero_leaves_the_plan_out(tiny: MarDini) -> None:
+    """Whatever the low-resolution frames, and with skip guidance too."""
+    mask = mask_from_given(5, (0, 4))
+    z_given, noise = torch.randn(1, 2, 16, 4, 4), torch.randn(1, 3, 16, 4, 4)
+    one, other = (
+        sample(tiny, z_given, torch.randn(1, 5, 16, 2, 2), mask, noise, 4, 0.0, skip_guidance=1) for _ in "ab"
+    )
+    torch.testing.assert_close(one, other, atol=0, rtol=0)

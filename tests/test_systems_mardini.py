@@ -69,7 +69,7 @@ def test_each_clip_has_its_own_seed_and_the_network_is_loaded_once(checkpoint: P
     clips = system.predict(tasks)
     assert Fake.loaded == [(checkpoint, "cpu")]
     assert [int(clip[4, 1, 1, 1]) for clip in clips] == [3, 5]
-    assert clips[0][4, 0, 0].tolist() == [4, 0, 0]
+    assert clips[0][4, 0, 0].tolist() == [4, 0, 10]
     assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0].tolist() == [25, 25, 20]
     np.testing.assert_array_equal(system.predict(tasks[1:])[0], clips[1])
 
@@ -80,7 +80,7 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     assert Mardini(checkpoint, steps=8).variant == system.variant + "-steps8"
     described = system.describe()
     assert described["steps"] == 25 and "guidance" not in described
-    assert "skip_guidance" not in described
+    assert described["skip_guidance"] == 1
     open_future = Mardini(checkpoint, task="expansion").describe()
     assert open_future["guidance"] == 2.5 and open_future["skip_guidance"] == 2
     papers = Mardini(checkpoint, task="expansion", skip_guidance=0)

@@ -13,7 +13,7 @@ from eval.systems.base import Task
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
 from mardini.shipped import SHIPPED, by_name, name_of, shipped
-from mardini.windows import OPEN_FUTURE, Options
+from mardini.windows import OPEN_FUTURE, Options, Settings
 
 if TYPE_CHECKING:
     from eval.protocols import TaskName
@@ -25,8 +25,8 @@ SCHEDULER = "ddim"
 class Mardini:
     """All missing frames of a clip by ``mardini.pipeline``, each clip on its own seed.
 
-    Without guidance in interpolation, as in the paper (section 8), and with the pipeline's own in the other tasks: the
-    paper's on the plan, and skip guidance, which is ours.
+    As the pipeline samples: on the plan no guidance in interpolation and 2.5 in the other tasks, as in the paper
+    (section 8); and skip guidance, which is ours.
 
     Args:
         checkpoint: folder of a checkpoint, or the name of one that ships with the package; ``None``: its first.
@@ -62,7 +62,9 @@ class Mardini:
         usual: Options = {} if task == "interpolation" else OPEN_FUTURE
         self.scheduler = scheduler
         self.guidance = usual.get("guidance") if guidance is None else guidance
-        self.skip_guidance = usual.get("skip_guidance", 0.0) if skip_guidance is None else skip_guidance
+        self.skip_guidance = (
+            usual.get("skip_guidance", Settings.skip_guidance) if skip_guidance is None else skip_guidance
+        )
         self.weights, self.shipped = hash_of(folder), name_of(folder)
         parts = [self.name]
         if self.shipped is None:
