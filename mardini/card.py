@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mardini.errors import UserError, command
+from mardini.shipped import SHIPPED
 from mardini.stages import STAGES
 
 if TYPE_CHECKING:
@@ -255,6 +256,16 @@ def find_logs(runs: Path) -> dict[str, Path]:
     return {name: path for name, path in found.items() if path.is_file()}
 
 
+def _told_here(record: Mapping[str, Any], name: str) -> bool:
+    """Whether a card has a column for it: other methods, this model however sampled, the default one as it comes."""
+    told = record.get("described", {})
+    return (
+        told.get("system") != "mardini"
+        or record.get("variant") == "mardini"
+        or told.get("checkpoint", SHIPPED[0]) == name
+    )
+
+
 @command
 def main(argv: list[str] | None = None) -> int:
     """Write README.md into a checkpoint folder; returns the exit status."""
@@ -272,7 +283,7 @@ def main(argv: list[str] | None = None) -> int:
         type=Path,
         nargs="+",
         default=[],
-        help="folders of results: every record.json below them is a column",
+        help="folders of results: the records below them are columns, but for those of other checkpoints",
     )
     parser.add_argument("--data", help="a sentence on the training data")
     parser.add_argument("--notes", type=Path, help="Markdown on how it was trained, put into the card")
@@ -286,6 +297,7 @@ def main(argv: list[str] | None = None) -> int:
     model, codec = checkpoint.load(options.checkpoint)
     files = [file for folder in options.records for file in sorted(folder.rglob("record.json"))]
     records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    records = [record for record in records if _told_here(record, options.checkpoint.resolve().name)]
     logs = find_logs(options.runs) if options.runs else {}
     if options.notes is not None and not options.notes.is_file():
         raise UserError(f"--notes {options.notes} is no file: give one, or leave it out")

@@ -95,6 +95,24 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "is no f" in capsys.readouterr().err
 
 
+def test_records_of_other_checkpoints_are_left_out_but_for_the_default_as_it_comes(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "mini", *parts())
+    ours, other = ({"system": "mardini", "checkpoint": name} for name in ("mini", "nano-128"))
+    variants = {
+        "flow": {"system": "flow"},
+        "mardini": {"system": "mardini"},
+        "mardini-skip0": {"system": "mardini"},
+    }
+    for name, told in {**variants, "mardini-mini-steps6": ours, "mardini-nano-128": other}.items():
+        record = {**RECORD, "variant": name, "described": told}
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "record.json").write_text(json.dumps(record))
+    assert main([str(tmp_path / "mini"), "--records", str(tmp_path / "results")]) == 0
+    assert (
+        "| metric | flow | mardini | mardini-mini-steps6 |\n" in (tmp_path / "mini" / "README.md").read_text()
+    )
+
+
 def test_damaged_log_is_named(tmp_path: Path) -> None:
     (tmp_path / "codec.jsonl").write_text("not json\n")
     with pytest.raises(UserError, match=r"codec\.jsonl is no training log"):
