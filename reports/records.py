@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,6 +107,12 @@ class Group:
                 words.append(f"--skip-guidance {told.get('skip_guidance', 0):g}")
             found.append(" ".join([f"--systems {MODEL}", *words]))
         return tuple(found)
+
+    @property
+    def pictured(self) -> list[str]:
+        """Systems that figures of many lines show: not those that differ from another in their skip guidance alone."""
+        plain = {name: re.sub(r"-skip[\d.]+$", "", name) for name in self.records}
+        return [name for name in self.records if plain[name] == name or plain[name] not in self.records]
 
     @functools.cached_property
     def complete(self) -> bool:

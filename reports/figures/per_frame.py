@@ -21,7 +21,7 @@ def rows(group: Group) -> list[dict[str, Any]]:
     """System, metric, index of the frame in the clip, mean over clips. From the per-clip rows beside the records."""
     found = []
     frames = group.first["frames"]
-    for variant in group.records if group.complete else ():
+    for variant in group.pictured if group.complete else ():
         clips = group.rows(variant)
         for names, _ in SHOWN:
             name = next((n for n in names if clips and all(n in c["frames"] for c in clips)), None)

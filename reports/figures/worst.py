@@ -17,6 +17,8 @@ TITLES = {
 }
 NAMED = 20
 """Clips that can be named along a column's width; of more, the hardest of them are."""
+CROWDED = 75
+"""Clips beyond which two names side by side would touch on a page: the hardest alone is named."""
 Row = Mapping[str, Any]
 
 
@@ -24,7 +26,7 @@ def rows(group: Group) -> list[dict[str, Any]]:
     """Clip, system and score, clips by their mean over systems, from the per-clip rows beside the records."""
     found: dict[str, dict[str, float]] = {}
     name = next((name for name in METRICS if name in group.first["metrics"]), METRICS[0])
-    for variant in group.records if group.complete else ():
+    for variant in group.pictured if group.complete else ():
         for clip in group.rows(variant):
             if name in clip["scores"]:
                 found.setdefault(clip["clip"], {})[variant] = clip["scores"][name]
@@ -49,7 +51,7 @@ def draw(rows: Sequence[Row], axes: Sequence[Any]) -> None:
         small = 3.2 if len(clips) <= NAMED else 2.0
         style = look(system, number) | {"linestyle": "", "markersize": small}
         ax.plot(*zip(*own, strict=True), label=system, **style)
-    named = clips if len(clips) <= NAMED else clips[: NAMED // 3]
+    named = clips if len(clips) <= NAMED else clips[: NAMED // 3 if len(clips) <= CROWDED else 1]
     ax.set_xticks(range(len(named)), named, rotation=90)
     ax.set_xlim(-0.7, len(clips) - 0.3)
     ax.set_xlabel("clips, hardest first", loc="right")
