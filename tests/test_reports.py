@@ -254,7 +254,9 @@ def test_figures_of_many_lines_leave_out_what_differs_in_skip_guidance_alone() -
     groups = {group.path: group for group in read_groups([RESULTS])}
     embedded = groups["interpolation/synthetic-7-v1"]
     assert {"mardini-skip0", "mardini-mini-skip0"} <= embedded.records.keys()
-    assert not any("-skip" in name for name in embedded.pictured) and "mardini-mini-steps6" in embedded.pictured
+    assert (
+        not any("-skip" in name for name in embedded.pictured) and "mardini-mini-steps6" in embedded.pictured
+    )
     assert "mardini-mini-skip0" in groups["interpolation/vidim-7-128px-v1-738fb66c"].pictured
 
 
