@@ -103,13 +103,13 @@ class IdentityAttention(Attention):
         Returns:
             (B, K, N, C), and the keys and values of ``x``'s frames, to be passed as ``past`` later.
         """
-        q = self.queries(x, rope)
         own = self.keys_values(x, rope)
+        if alone:
+            return self.merge(own[1]), own
+        q = self.queries(x, rope)
         k, v = own if past is None else (torch.cat(pair, dim=1) for pair in zip(past, own, strict=True))
         pattern = "b k n h d -> b h (k n) d" if self.kind == "spatio-temporal" else "b k n h d -> (b n) h k d"
-        if alone:
-            heads = own[1]
-        elif not self.identity:
+        if not self.identity:
             heads = _attend(q, k, v, pattern)
         elif masked is None:
             heads = own[1] if past is None else _attend(q, k, v, pattern)

@@ -112,7 +112,8 @@ def sampling(
     steps: int,
     guided: bool = False,
 ) -> Flops:
-    """Generating a window of ``frames`` frames, ``given`` of them references, as ``mardini/sampling.py`` does.
+    """Generating a window of ``frames`` frames, ``given`` of them references, as ``mardini/sampling.py`` does without
+    skip guidance.
 
     The planner runs once; references, and what the plan brings to every block, are computed once; each of ``steps``
     steps runs the masked frames alone. ``guided``: all of the generator's work is done twice, with and without plan.
