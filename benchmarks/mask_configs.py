@@ -66,9 +66,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
     dataset = load_dataset(
         cell.dataset, data_root=context.data_root, limit=cell.clips, seed=cell.seed, frames=FRAMES
     )
-    (system,) = build_systems(
-        [cell.system], dataset, protocol, skip_guidance=0, device=context.device, limited=True
-    )
+    (system,) = build_systems([cell.system], dataset, protocol, device=context.device, limited=True)
     output = context.cache / "mask-configs" / file_name(cell)
     device, limit, seed = context.device, cell.clips, cell.seed
     record = quality.score(dataset, protocol, system, output, limit=limit, seed=seed, device=device)

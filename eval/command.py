@@ -50,7 +50,12 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
         metavar="DIR",
         help=f"of system mardini: {', '.join(SHIPPED)} (default: {SHIPPED[0]}), or a folder",
     )
-    add("--steps", type=int, metavar="N", help="diffusion steps of system mardini (default: 25)")
+    add(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="diffusion steps of system mardini (default: what the checkpoint is best with, 6 of mini)",
+    )
     add("--guidance", type=float, metavar="X", help="of system mardini: 1 is none, 0 leaves the plan out")
     add(
         "--skip-guidance",

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mardini.errors import UserError, command
-from mardini.shipped import SHIPPED
 from mardini.stages import STAGES
 
 if TYPE_CHECKING:
@@ -262,7 +261,7 @@ def _told_here(record: Mapping[str, Any], name: str) -> bool:
     return (
         told.get("system") != "mardini"
         or record.get("variant") == "mardini"
-        or told.get("checkpoint", SHIPPED[0]) == name
+        or told.get("checkpoint") == name
     )
 
 

@@ -12,6 +12,9 @@ from typing import Any, Literal, get_args
 
 from mardini.errors import UserError, unknown
 
+STEPS = 25
+"""Diffusion steps of the paper's interpolation results (tables 2 and 4)."""
+
 Attention = Literal["spatio-temporal", "temporal"]
 Convolutions = Literal["depth-wise", "dense"]
 
@@ -75,6 +78,7 @@ class MarDiniConfig:
         frames: K, frames of a window, given ones included.
         resolution: side in pixels the model was made for.
         fps: frames per second it was trained at.
+        steps: diffusion steps where none are asked for; default 25, as in the paper. Stored where it is another number.
     """
 
     name: str
@@ -85,10 +89,14 @@ class MarDiniConfig:
     frames: int = 9
     resolution: int = 256
     fps: float = 8.0
+    steps: int = STEPS
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionary, as stored beside the weights."""
-        return dataclasses.asdict(self)
+        stored = dataclasses.asdict(self)
+        if self.steps == STEPS:
+            del stored["steps"]
+        return stored
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> MarDiniConfig:
@@ -135,6 +143,7 @@ PRESETS: dict[str, MarDiniConfig] = {
         low_ratio=2,
         resolution=128,
         fps=24.0,
+        steps=6,
     ),
     # For tests.
     "tiny": MarDiniConfig(

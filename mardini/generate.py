@@ -42,7 +42,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="video, gif, .png, or folder of PNGs (default: TASK.mp4)",
     )
-    add("--steps", type=int, default=25, metavar="N", help="diffusion steps (default: 25)")
+    add(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="diffusion steps (default: what the checkpoint is best with: 6 of mini, 25 of the others)",
+    )
     add(
         "--guidance",
         type=float,

@@ -8,6 +8,7 @@ it once per window, and :meth:`Generator.denoise` then runs on the masked frames
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -141,10 +142,11 @@ class Generator(nn.Module):
             z_cond: planning signal (B, K, h, w, plan_dim), or ``self.unconditional_plan``.
             masked: the mask, packed.
             time: (K,) position of each frame in time, in frames.
-            skip: leave out attention across frames in one block: see :func:`mardini.sampling.sample`.
+            skip: velocities without attention across frames in one block too: see :func:`mardini.sampling.sample`.
 
         Returns:
-            (B, K, channels, H, W); only masked frames mean anything.
+            (B, K, channels, H, W); only masked frames mean anything. With ``skip`` (2B, K, channels, H, W): after the
+            velocities those of the same samples with the block skipped.
         """
         steps = torch.where(masked.mask, step[:, None], 0)
         ropes = self._ropes(z, time)
@@ -152,9 +154,11 @@ class Generator(nn.Module):
         embedding = self.step_embedding(steps)
         planned = embedding + self._plan_embedding(z_cond)
         plan = self._plan_tokens(z_cond, z, time)
-        for index, block in enumerate(self.blocks):
-            x, _ = block(x, ropes, embedding, planned, plan, masked, alone=skip and index == self.skipped)
-        return self._velocity(x, embedding, z.shape[-1])
+
+        def run(index: int, x: Tensor, alone: bool) -> Tensor:
+            return self.blocks[index](x, ropes, embedding, planned, plan, masked, alone=alone)[0]
+
+        return torch.cat([self._velocity(x, embedding, z.shape[-1]) for x in self._through(x, skip, run)])
 
     def prepare(self, references: Tensor, z_cond: Tensor, mask: Tensor, time: Tensor) -> Prepared:
         """Compute once what all diffusion steps share: references' keys and values, and the plan's.
@@ -185,16 +189,27 @@ class Generator(nn.Module):
     def denoise(self, z_t: Tensor, step: Tensor, prepared: Prepared, skip: bool = False) -> Tensor:
         """Velocities of the masked frames ``z_t`` (B, K', channels, H, W) at ``step`` (B,), 1 to 1000.
 
-        Equal to :meth:`forward` on the whole window, at the cost of the masked frames alone.
+        Equal to :meth:`forward` on the whole window, at the cost of the masked frames alone; ``skip`` as there.
         """
         x = self._tokens(z_t)
         embedding = self.step_embedding(step[:, None].expand(z_t.shape[:2]))
         planned = embedding + prepared.plan_embedding
-        layers = zip(self.blocks, prepared.references, prepared.plans, strict=True)
-        for index, (block, past, plan) in enumerate(layers):
-            alone = skip and index == self.skipped
-            x, _ = block(x, prepared.ropes, embedding, planned, plan, None, past, alone)
-        return self._velocity(x, embedding, z_t.shape[-1])
+
+        def run(index: int, x: Tensor, alone: bool) -> Tensor:
+            past, plan = prepared.references[index], prepared.plans[index]
+            return self.blocks[index](x, prepared.ropes, embedding, planned, plan, None, past, alone)[0]
+
+        return torch.cat([self._velocity(x, embedding, z_t.shape[-1]) for x in self._through(x, skip, run)])
+
+    def _through(self, x: Tensor, skip: bool, run: Callable[[int, Tensor, bool], Tensor]) -> list[Tensor]:
+        """``x`` after all blocks; with ``skip`` twice, the ways parting at one block: what comes before runs once."""
+        states = [x]
+        for index in range(len(self.blocks)):
+            if skip and index == self.skipped:
+                states = [run(index, x, alone) for x in states for alone in (False, True)]
+            else:
+                states = [run(index, x, False) for x in states]
+        return states
 
     @property
     def skipped(self) -> int:

@@ -246,7 +246,7 @@ class MarDiniPipeline(Pretrained):
     ) -> list[np.ndarray]:
         """Generate what is not given in each of ``clips``, one window each, a batch at a time."""
         mask = mask_from_given(len(clips[0]), given)
-        build_scheduler(settings.scheduler, settings.steps)  # mistakes are told before any work
+        build_scheduler(settings.scheduler, self._steps(settings))  # mistakes are told before any work
         size = settings.batch_size or (1 if self.device.type == "cpu" else 8)
         results: list[np.ndarray] = []
         while len(results) < len(clips):
@@ -284,7 +284,7 @@ class MarDiniPipeline(Pretrained):
             z_low,
             mask.to(self.device),
             noise.to(self.device),
-            settings.steps,
+            self._steps(settings),
             settings.guidance,
             scheduler=settings.scheduler,
             generators=generators,
@@ -319,8 +319,11 @@ class MarDiniPipeline(Pretrained):
             return in_slices(lambda part: decode_tiled(self.codec, part, TILE), latents, 1)
         return in_slices(codec.decode, latents)
 
+    def _steps(self, settings: Settings) -> int:
+        return self.model.config.steps if settings.steps is None else settings.steps
+
     def _bar(self, settings: Settings, count: int) -> Bar:
-        steps = len(build_scheduler(settings.scheduler, settings.steps).timesteps)
+        steps = len(build_scheduler(settings.scheduler, self._steps(settings)).timesteps)
         return Bar(total=steps * count, hidden=not settings.progress)
 
 

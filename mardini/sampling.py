@@ -55,7 +55,7 @@ def sample(
         generators: on the CPU, one a sample, for schedulers that add noise at every step.
         denoise: in place of the generator's own ``denoise``, e.g. compiled.
         tick: called after every diffusion step.
-        skip_guidance: its scale s; 0: none. Costs one more call of the generator a step.
+        skip_guidance: its scale s; 0: none. At every step the generator's last blocks, from the skipped one on, run twice.
 
     Returns:
         Latents of the masked frames, (B, K - R, channels, H, W), in the precision of ``noise``.
@@ -80,12 +80,13 @@ def sample(
     for index, step in enumerate(scheduler.timesteps):
         at = torch.full((batch,), step + 1, device=z.device)
         state = scheduler.scaled(z, index).to(precision)
-        v = first = velocities[0](state, at).to(z.dtype)
+        first, *others = velocities[0](state, at, skip=bool(skip_guidance)).to(z.dtype).split(batch)
+        v = first
         if len(velocities) == 2:
             unconditional = velocities[1](state, at).to(z.dtype)
             v = unconditional + guidance * (v - unconditional)
-        if skip_guidance:
-            v = v + skip_guidance * (first - velocities[0](state, at, skip=True).to(z.dtype))
+        if others:
+            v = v + skip_guidance * (first - others[0])
         z = scheduler.step(z, v, index, generators)
         if tick is not None:
             tick()

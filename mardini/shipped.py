@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mardini.errors import UserError
 
-SHIPPED = ("nano", "nano-128", "mini")
+SHIPPED = ("mini", "nano-128", "nano")
 """Names of all, the default first."""
 CODECS = ("nano", "mini-codec")
 """Codecs that ship: of all the models above, and one by itself for models to be trained on."""

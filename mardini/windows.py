@@ -19,7 +19,7 @@ class Options(TypedDict, total=False):
     """What every task of the pipeline takes by keyword; see :class:`Settings`."""
 
     seed: int | Sequence[int]
-    steps: int
+    steps: int | None
     guidance: float | None
     skip_guidance: float
     resolution: int | Literal["native"] | None
@@ -41,10 +41,11 @@ class Settings:
     Attributes:
         seed: of the noise; the same seed gives the same frames. For a batch, one for each sample, or a single one
             that counts up from sample to sample.
-        steps: diffusion steps, 1 to 1000.
+        steps: diffusion steps, 1 to 1000; ``None``: as many as the model is best sampled with, 25 unless its
+            configuration says otherwise.
         guidance: scale of classifier-free guidance on the plan; ``None`` or 1: none.
         skip_guidance: how much things are made to move as wholes, see :func:`mardini.sampling.sample`; 0: not at
-            all, as in the paper, and without one more call of the generator a step.
+            all, as in the paper, and cheaper: the generator's last blocks then run once a step, not twice.
         resolution: pixels of the shorter side at which to work; ``"native"``: that of the frames; ``None``: that
             which the model was trained at.
         scheduler: ``ddim``, or a scheduler of diffusers by its class name.
@@ -54,7 +55,7 @@ class Settings:
     """
 
     seed: int | Sequence[int] = 0
-    steps: int = 25
+    steps: int | None = None
     guidance: float | None = None
     skip_guidance: float = 1.0
     resolution: int | Literal["native"] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eval.systems.base import Task
+from mardini.config import STEPS
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
 from mardini.shipped import SHIPPED, by_name, name_of, shipped
@@ -18,7 +20,6 @@ from mardini.windows import OPEN_FUTURE, Options, Settings
 if TYPE_CHECKING:
     from eval.protocols import TaskName
 
-STEPS = 25  # DDIM steps of the paper's interpolation results (tables 2 and 4)
 SCHEDULER = "ddim"
 
 
@@ -30,7 +31,7 @@ class Mardini:
 
     Args:
         checkpoint: folder of a checkpoint, or the name of one that ships with the package; ``None``: its first.
-        steps: diffusion steps; ``None``: 25, as in the paper.
+        steps: diffusion steps; ``None``: as the checkpoint's configuration has it, see ``mardini.config``.
         device: ``cpu``, ``cuda`` ...
         task: decides the guidance where none is given.
         scheduler: ``ddim``, or a scheduler of diffusers, see ``mardini.schedulers``.
@@ -58,7 +59,8 @@ class Mardini:
             )
         if steps is not None and steps < 1:
             raise UserError(f"--steps {steps}: give at least 1")
-        self.checkpoint, self.steps, self.device = folder, steps or STEPS, device
+        usual_steps = steps_of(folder)
+        self.checkpoint, self.steps, self.device = folder, steps or usual_steps, device
         usual: Options = {} if task == "interpolation" else OPEN_FUTURE
         self.scheduler = scheduler
         self.guidance = usual.get("guidance") if guidance is None else guidance
@@ -71,7 +73,7 @@ class Mardini:
             parts += [re.sub(r"[^A-Za-z0-9._]+", "_", folder.resolve().name), self.weights[:8]]
         elif self.shipped != SHIPPED[0]:
             parts.append(self.shipped)
-        if self.steps != STEPS:
+        if self.steps != usual_steps:
             parts.append(f"steps{steps}")
         if scheduler != SCHEDULER:
             parts.append(scheduler)
@@ -90,8 +92,7 @@ class Mardini:
             described["skip_guidance"] = self.skip_guidance
         if self.scheduler != SCHEDULER:
             described["scheduler"] = self.scheduler
-        if self.shipped != SHIPPED[0]:
-            described["checkpoint"] = self.checkpoint.resolve().name
+        described["checkpoint"] = self.checkpoint.resolve().name
         return described
 
     def predict(self, tasks: Sequence[Task]) -> list[np.ndarray]:
@@ -115,6 +116,14 @@ class Mardini:
             skip_guidance=self.skip_guidance,
             scheduler=self.scheduler,
         )
+
+
+def steps_of(checkpoint: Path) -> int:
+    """Diffusion steps that a checkpoint is sampled with where no others are asked for."""
+    try:
+        return json.loads((checkpoint / "config.json").read_text(encoding="utf-8")).get("steps", STEPS)
+    except (OSError, ValueError, AttributeError):
+        return STEPS  # what is wrong with the folder is told when the model is loaded
 
 
 def hash_of(checkpoint: Path) -> str:

@@ -18,8 +18,6 @@ SAMPLERS = {
     "DPMSolverMultistepScheduler": "DPM-Solver++",
     "UniPCMultistepScheduler": "UniPC",
 }
-DEFAULT = "nano"
-"""The checkpoint that a line's name does not name."""
 Row = Mapping[str, Any]
 
 
@@ -38,15 +36,11 @@ def rows(cells: Sequence[Record]) -> list[dict[str, Any]]:
 
 def place(row: Row) -> tuple[Any, ...]:
     """Order of the rows: the paper's task and sampler first."""
-    task, checkpoint, sampler = (
+    task, sampler = (
         (names.index(row[name]) if row[name] in names else len(names), row[name])
-        for name, names in (
-            ("task", list(TITLES)),
-            ("checkpoint", [DEFAULT]),
-            ("sampler", list(SAMPLERS)),
-        )
+        for name, names in (("task", list(TITLES)), ("sampler", list(SAMPLERS)))
     )
-    return row["dataset"], task, checkpoint, sampler, row["guidance"], row["steps"]
+    return row["dataset"], task, row["checkpoint"], sampler, row["guidance"], row["steps"]
 
 
 def panels(rows: Sequence[Row]) -> list[tuple[str, str, str, str]]:
@@ -86,9 +80,7 @@ def plot(ax: Any, line: Sequence[Row], metric: str, number: int, first: bool) ->
     """One line; the band is drawn once a panel, so that lines stay legible."""
     sampler, guidance = line[0]["sampler"], line[0]["guidance"]
     steps = [row["steps"] for row in line]
-    name = SAMPLERS.get(sampler, sampler)
-    if line[0]["checkpoint"] != DEFAULT:
-        name = f"{line[0]['checkpoint']}, {name}"
+    name = f"{line[0]['checkpoint']}, {SAMPLERS.get(sampler, sampler)}"
     ax.plot(
         steps,
         [row[metric] for row in line],
