@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mardini.shipped import SHIPPED, shipped
+from mardini.shipped import shipped
 
 if TYPE_CHECKING:
     from eval.datasets.base import Dataset
@@ -97,7 +97,7 @@ def afresh() -> Iterator[None]:
 
 
 @functools.cache
-def weights(checkpoint: str = SHIPPED[0]) -> dict[str, Any]:
+def weights(checkpoint: str) -> dict[str, Any]:
     """Hash of a checkpoint that ships: with another one, cells of system ``mardini`` are measured again."""
     from eval.systems.mardini import hash_of
 

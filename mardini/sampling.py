@@ -55,7 +55,7 @@ def sample(
         generators: on the CPU, one a sample, for schedulers that add noise at every step.
         denoise: in place of the generator's own ``denoise``, e.g. compiled.
         tick: called after every diffusion step.
-        skip_guidance: its scale s; 0: none. At every step the generator's last blocks, from the skipped one on, run twice.
+        skip_guidance: its scale s; 0: none. Blocks from the skipped one on run twice a step.
 
     Returns:
         Latents of the masked frames, (B, K - R, channels, H, W), in the precision of ``noise``.

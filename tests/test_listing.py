@@ -52,7 +52,7 @@ def test_what_is_here(
     )
     assert before["fid"].endswith("[weights missing: pt_inception-2015-12-05-6726825d.pth, 96 MB]")
     assert before["ssim_std"].endswith("[here]") and before["mardini"].endswith(
-        "[here: nano, nano-128, mini]"
+        "[here: mini, nano-128, nano]"
     )
     assert before["rife-4.25"].endswith("[weights missing: rife_v4.25.safetensors, 23 MB]")
     assert (

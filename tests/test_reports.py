@@ -244,8 +244,8 @@ def test_every_record_says_how_to_make_it_again() -> None:
     assert " --features random " in group.command
     assert {
         "--systems mardini --checkpoint mini --skip-guidance 0",
-        "--systems mardini --checkpoint mini --steps 6",
-        "--systems mardini --checkpoint mini --steps 6 --skip-guidance 0",
+        "--systems mardini --checkpoint mini --steps 25 --skip-guidance 0",
+        "--systems mardini --checkpoint nano-128 --skip-guidance 0",
     } <= set(group.again)
 
 
@@ -253,11 +253,9 @@ def test_figures_of_many_lines_leave_out_what_differs_in_skip_guidance_alone() -
     """With its counterpart beside it; alone it is shown."""
     groups = {group.path: group for group in read_groups([RESULTS])}
     embedded = groups["interpolation/synthetic-7-v1"]
-    assert {"mardini-skip0", "mardini-mini-skip0"} <= embedded.records.keys()
-    assert (
-        not any("-skip" in name for name in embedded.pictured) and "mardini-mini-steps6" in embedded.pictured
-    )
-    assert "mardini-mini-skip0" in groups["interpolation/vidim-7-128px-v1-738fb66c"].pictured
+    assert {"mardini-skip0", "mardini-nano-skip0"} <= embedded.records.keys()
+    assert not any("-skip" in name for name in embedded.pictured) and "mardini-steps25" in embedded.pictured
+    assert "mardini-steps25-skip0" in groups["interpolation/vidim-7-128px-v1-738fb66c"].pictured
 
 
 def test_shrunk_clips_have_tables_of_their_own_and_no_part_in_the_papers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -156,6 +157,27 @@ def test_skip_guidance_leads_away_from_a_generator_that_looks_at_no_other_frame(
     # In one step from pure noise the latents are minus the velocity, so guidance acts on them alike.
     torch.testing.assert_close(guided, plain + 2 * (plain - skipped), atol=1e-5, rtol=1e-5)
     assert (plain - skipped).abs().max() > 1e-4
+
+
+def test_blocks_before_the_skipped_one_run_once_a_step() -> None:
+    """Those from it on twice, once without its attention across frames; and once more for the references."""
+    config = preset("tiny")
+    deep = dataclasses.replace(config, generator=dataclasses.replace(config.generator, depth=5))
+    torch.manual_seed(1)
+    model = MarDini(deep).eval()
+    runs = [0] * 5
+    for index, block in enumerate(model.generator.blocks):
+
+        def count(*_: Any, index: int = index) -> None:
+            runs[index] += 1
+
+        block.register_forward_hook(count)
+    assert model.generator.skipped == 2
+    mask = mask_from_given(5, (0, 4))
+    sizes = (2, 4), (5, 2), (3, 4)
+    z_given, z_low, noise = (torch.randn(1, frames, 16, side, side) for frames, side in sizes)
+    sample(model, z_given, z_low, mask, noise, 3, skip_guidance=1)
+    assert runs == [4, 4, 7, 7, 7]
 
 
 def test_guidance_of_one_is_no_guidance(tiny: MarDini) -> None:

@@ -123,12 +123,14 @@ def test_shipped_checkpoints_have_names_of_their_own(tmp_path: Path, monkeypatch
     default, other = Mardini(), Mardini(Path("nano-128"))
     assert (default.variant, other.variant) == ("mardini", "mardini-nano-128")
     assert default.weights != other.weights
+    assert (default.steps, other.steps) == (6, 25)  # as their configurations say
+    assert Mardini(steps=6).variant == "mardini" and Mardini(steps=25).variant == "mardini-steps25"
     for same in (Path(SHIPPED[0]), shipped()):  # a name or a path: the same weights, the same results
         assert Mardini(same).describe() == default.describe() and Mardini(same).variant == "mardini"
     (tmp_path / "nano-128").mkdir()  # a folder of that name goes first
     assert Mardini(Path("nano-128")).variant.startswith("mardini-nano_128-")
     monkeypatch.setattr("mardini.shipped.CHECKPOINTS", tmp_path / "nowhere")
-    with pytest.raises(UserError, match="holds no checkpoint 'nano'"):
+    with pytest.raises(UserError, match="holds no checkpoint 'mini'"):
         Mardini()
 
 
