@@ -139,7 +139,8 @@ def model_card(
             + [("all", f"{sum(sizes.values()):,}", "")],
         ),
         f"Window: {config.frames} frames. Resolution: {config.resolution} px. Rate: {config.fps:g} frames a second. "
-        f"Planner at 1/{config.low_ratio} of the generator's resolution.\n",
+        f"Planner at 1/{config.low_ratio} of the generator's resolution. Diffusion steps where none are asked for: "
+        f"{config.steps}.\n",
         USE,
         "## Data and training\n",
         f"Trained on: {data or 'not recorded with this checkpoint'}.\n",
