@@ -221,7 +221,8 @@ def mask_layouts(cells: Sequence[Record]) -> list[Figure]:
     found = []
     for dataset in dict.fromkeys(record["cell"]["dataset"] for record in cells) or ["synthetic"]:
         title = (
-            f"Quality by which frames are given, {dataset}; boxes: the frames of a clip, given ones filled"
+            f"Quality by which frames are given, {dataset}; boxes: the frames of a clip, given ones filled; "
+            "mardini: nano, the paper's way"
         )
         rows = masks.rows(cells, dataset)
         found.append(Figure(f"mask-configs-{dataset}", title, rows, masks.draw, (PAGE, 5.2), command, 4, 2))
