@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from reports.catalogue import all_figures
 from reports.figures import ablations, efficiency, masks, scaling, speed, steps
@@ -279,6 +280,23 @@ def test_plotted_numbers_are_those_of_the_records(results: Path) -> None:
     assert {row["failed"] for row in failures} == {"OOM"} and len(failures) == 2
     assert {row["tool"] for row in speed.rows(read_cells([results], "metric-speed"))} >= {"mardini", "cd-fvd"}
     assert len(scaling.rows(read_cells([results], "scaling"))) == 10
+
+
+def test_lines_of_a_name_look_alike_in_all_panels() -> None:
+    """Though a checkpoint is measured in one task alone."""
+    cells = [cell for cell in make_steps() if cell["cell"]["sampler"] == "ddim"]
+    other = [c for c in cells if c["cell"]["task"] == "interpolation"]
+    cells += [{**c, "cell": {**c["cell"], "checkpoint": "mini"}} for c in other]
+    rows = steps.rows([{"machine": "a", **cell} for cell in cells])
+    with styled():
+        figure = Figure()
+        axes = figure.subplots(1, len(steps.panels(rows)))
+        steps.draw(rows, axes)
+    seen: dict[str, set[Any]] = {}
+    for line in (line for ax in axes for line in ax.get_lines()):
+        seen.setdefault(str(line.get_label()), set()).add((line.get_color(), line.get_marker()))
+    assert {"mini, DDIM", "nano, DDIM"} <= seen.keys()
+    assert all(len(looks) == 1 for looks in seen.values()) and seen["mini, DDIM"] != seen["nano, DDIM"]
 
 
 def test_figures_are_the_same_to_the_last_byte_when_drawn_again(results: Path, tmp_path: Path) -> None:

@@ -59,9 +59,10 @@ def draw(rows: Sequence[Row], axes: Sequence[Any]) -> None:
 
     Bands: 95 % intervals of DDIM.
     """
+    kinds = dict.fromkeys((row["checkpoint"], row["sampler"]) for row in rows)  # alike in all panels
     for ax, (dataset, task, metric, title) in zip(axes, panels(rows), strict=True):
         own = [row for row in rows if (row["dataset"], row["task"]) == (dataset, task)]
-        for number, made in enumerate(dict.fromkeys((row["checkpoint"], row["sampler"]) for row in own)):
+        for number, made in enumerate(kinds):
             for guidance in dict.fromkeys(row["guidance"] for row in own):
                 line = [r for r in own if (r["checkpoint"], r["sampler"], r["guidance"]) == (*made, guidance)]
                 line = [r for r in line if r.get(metric) is not None]
