@@ -91,6 +91,12 @@ class MarDiniConfig:
     fps: float = 8.0
     steps: int = STEPS
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.steps, int) or self.steps < 1:
+            raise UserError(
+                f"steps of a configuration are {self.steps!r}: give at least 1, or leave them out"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionary, as stored beside the weights."""
         stored = dataclasses.asdict(self)

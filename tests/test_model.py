@@ -60,6 +60,9 @@ def test_configuration_survives_json(name: str) -> None:
 def test_configuration_refuses_unknown_fields() -> None:
     with pytest.raises(UserError, match="not a MarDini configuration"):
         MarDiniConfig.from_dict({**preset("tiny").to_dict(), "surplus": 1})
+    for steps in (0, "x"):
+        with pytest.raises(UserError, match="at least 1"):
+            MarDiniConfig.from_dict({**preset("tiny").to_dict(), "steps": steps})
     with pytest.raises(UserError, match="did you mean 'nano'"):
         preset("nanno")
 

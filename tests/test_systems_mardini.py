@@ -93,6 +93,16 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     assert Mardini(checkpoint).describe() == other.describe()
 
 
+@pytest.mark.parametrize(
+    ("text", "steps"), [('{"steps": 7}', 7), ("{}", 25), ("[]", 25), ('{"steps": "x"}', 25), ("{", 25)]
+)
+def test_steps_are_those_of_the_checkpoint(checkpoint: Path, text: str, steps: int) -> None:
+    """A damaged configuration is told of when the model is loaded."""
+    (checkpoint / "config.json").write_text(text)
+    assert Mardini(checkpoint).steps == steps
+    assert Mardini(checkpoint, steps=steps).variant == Mardini(checkpoint).variant
+
+
 def test_sampler_and_guidance_reach_the_model_and_tell_results_apart(checkpoint: Path) -> None:
     usual, other = (
         Mardini(checkpoint),

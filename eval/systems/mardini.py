@@ -121,9 +121,10 @@ class Mardini:
 def steps_of(checkpoint: Path) -> int:
     """Diffusion steps that a checkpoint is sampled with where no others are asked for."""
     try:
-        return json.loads((checkpoint / "config.json").read_text(encoding="utf-8")).get("steps", STEPS)
+        steps = json.loads((checkpoint / "config.json").read_text(encoding="utf-8")).get("steps", STEPS)
     except (OSError, ValueError, AttributeError):
-        return STEPS  # what is wrong with the folder is told when the model is loaded
+        steps = STEPS
+    return steps if isinstance(steps, int) else STEPS  # what is wrong is told when the model is loaded
 
 
 def hash_of(checkpoint: Path) -> str:
