@@ -69,8 +69,15 @@ def measure(cell: Cell, context: Context) -> Outcome:
     dataset = load_dataset(
         cell.dataset, data_root=context.data_root, limit=cell.clips, seed=cell.seed, frames=FRAMES
     )
-    own = {"checkpoint": Path(CHECKPOINT), "skip_guidance": 0} if cell.system == "mardini" else {}
-    (system,) = build_systems([cell.system], dataset, protocol, **own, device=context.device, limited=True)
+    (system,) = build_systems(
+        [cell.system],
+        dataset,
+        protocol,
+        checkpoint=Path(CHECKPOINT),
+        skip_guidance=0,
+        device=context.device,
+        limited=True,
+    )
     output = context.cache / "mask-configs" / file_name(cell)
     device, limit, seed = context.device, cell.clips, cell.seed
     record = quality.score(dataset, protocol, system, output, limit=limit, seed=seed, device=device)

@@ -54,7 +54,7 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
         "--steps",
         type=int,
         metavar="N",
-        help="diffusion steps of system mardini (default: what the checkpoint is best with, 6 of mini)",
+        help="diffusion steps of system mardini (default: its checkpoint's own, 25 where that names none)",
     )
     add("--guidance", type=float, metavar="X", help="of system mardini: 1 is none, 0 leaves the plan out")
     add(

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         "--steps",
         type=int,
         metavar="N",
-        help="diffusion steps (default: what the checkpoint is best with: 6 of mini, 25 of the others)",
+        help="diffusion steps (default: the checkpoint's own, 25 where that names none)",
     )
     add(
         "--guidance",

@@ -278,18 +278,16 @@ def test_large_frames_are_decoded_in_tiles(tiny: MarDiniPipeline, monkeypatch: p
     assert np.abs(tiny.fill(clip, (0, 4), steps=1, resolution="native").astype(int) - whole).max() <= 1
 
 
-def test_a_model_is_sampled_in_as_many_steps_as_its_configuration_says(tiny: MarDiniPipeline) -> None:
-    clip = clips(1)[0]
-    config = tiny.model.config
+def test_a_model_is_sampled_in_as_many_steps_as_its_configuration_says(
+    tiny: MarDiniPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clip,), config = clips(1), tiny.model.config
     assert config.steps == 25 and "steps" not in config.to_dict()
-    tiny.model.config = dataclasses.replace(config, steps=3)
-    try:
-        assert MarDiniConfig.from_dict(tiny.model.config.to_dict()).steps == 3
-        np.testing.assert_array_equal(tiny.fill(clip, (0, 4)), tiny.fill(clip, (0, 4), steps=3))
-        with pytest.raises(UserError, match="0 sampling steps"):
-            tiny.fill(clip, (0, 4), steps=0)
-    finally:
-        tiny.model.config = config
+    monkeypatch.setattr(tiny.model, "config", dataclasses.replace(config, steps=3))
+    assert MarDiniConfig.from_dict(tiny.model.config.to_dict()).steps == 3
+    np.testing.assert_array_equal(tiny.fill(clip, (0, 4)), tiny.fill(clip, (0, 4), steps=3))
+    with pytest.raises(UserError, match="0 sampling steps"):
+        tiny.fill(clip, (0, 4), steps=0)
 
 
 def test_a_bar_counts_all_steps(tiny: MarDiniPipeline, capsys: pytest.CaptureFixture[str]) -> None:

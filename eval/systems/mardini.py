@@ -85,14 +85,14 @@ class Mardini:
         self._pipeline: Any = None
 
     def describe(self) -> dict[str, Any]:
-        described = {"system": self.name, "version": 1, "weights_sha256": self.weights, "steps": self.steps}
+        described: dict[str, Any] = {"system": self.name, "version": 1, "weights_sha256": self.weights}
+        described |= {"checkpoint": self.checkpoint.resolve().name, "steps": self.steps}
         if self.guidance is not None:
             described["guidance"] = self.guidance
         if self.skip_guidance:
             described["skip_guidance"] = self.skip_guidance
         if self.scheduler != SCHEDULER:
             described["scheduler"] = self.scheduler
-        described["checkpoint"] = self.checkpoint.resolve().name
         return described
 
     def predict(self, tasks: Sequence[Task]) -> list[np.ndarray]:
