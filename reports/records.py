@@ -21,6 +21,11 @@ Results = Sequence[Path]
 """Folders of results, the last one counting most."""
 TASKS = ("interpolation", "i2v", "expansion")
 MODEL = "mardini"
+OWN = ("repeat", "blend", "flow", "minterpolate", MODEL)
+USUAL = {"interpolation": OWN, "i2v": ("repeat", MODEL), "expansion": ("repeat", "flow", MODEL)}
+"""Task -> the systems of our own that are scored where none are named; a test compares them with the toolkit's."""
+METRICS = ("psnr", "psnr_clip", "ssim_vidim", "ssim_std", "lpips_alex", "fid", "fvd")
+"""What is computed against true clips where no metrics are named; a test likewise."""
 
 
 class ReportError(ValueError):
@@ -88,10 +93,24 @@ class Group:
             words.append(f"--limit {data['limit']}")
         if self.first.get("seed"):
             words.append(f"--seed {self.first['seed']}")
-        for variant, record in self.records.items():
-            if record["described"]["system"] == "predictions":
-                words.append(f"--predictions {variant}=DIR")
-        return " ".join([*words, "--output benchmarks/results"])
+        return " ".join([*words, *self._systems, *self._metrics, "--output benchmarks/results"])
+
+    @property
+    def _systems(self) -> list[str]:
+        """Options that name what was scored, where it is not what is scored unasked."""
+        kinds = {variant: record["described"]["system"] for variant, record in self.records.items()}
+        foreign = [variant for variant, kind in kinds.items() if kind == "predictions"]
+        named = [name for name, kind in kinds.items() if name == kind or kind not in (MODEL, "predictions")]
+        unasked = {name for name in named if kinds[name] == "dataset method"} | set(USUAL[self.task])
+        words = [] if set(named) == (set() if foreign else unasked) else [f"--systems {','.join(named)}"]
+        return [*words, *(f"--predictions {variant}=DIR" for variant in foreign)]
+
+    @property
+    def _metrics(self) -> list[str]:
+        """The option that names what was computed, where it is not what is computed unasked."""
+        named = [entry["metric"]["name"].removesuffix("_random") for entry in self.first["metrics"].values()]
+        words = [*(name for name in METRICS if name in named), *sorted({*named} - {*METRICS})]
+        return [] if set(words) == set(METRICS) else [f"--metrics {','.join(words)}"]
 
     @property
     def again(self) -> tuple[str, ...]:
@@ -151,9 +170,6 @@ def sha256_of(parts: Iterable[str | bytes]) -> str:
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.hexdigest()
-
-
-OWN = ("repeat", "blend", "flow", "minterpolate", "mardini")
 
 
 def order(variant: str) -> tuple[int, str]:

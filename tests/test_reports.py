@@ -12,12 +12,14 @@ import pytest
 
 from eval import comparison
 from eval.command import parser
+from eval.metrics import DEFAULT, expand
+from eval.systems import SYSTEMS
 from reports import paired
 from reports.__main__ import OUT, main
 from reports.build import differing
 from reports.catalogue import find
 from reports.groups import of_group, own_tables
-from reports.records import ReportError, read_groups, sha256_of
+from reports.records import METRICS, USUAL, ReportError, read_groups, sha256_of
 from reports.render import markdown
 from reports.table import MISSING, Cell, Table
 from reports.tables import paper_tables, table_3
@@ -247,6 +249,25 @@ def test_every_record_says_how_to_make_it_again() -> None:
         "--systems mardini --checkpoint mini --steps 25 --skip-guidance 0",
         "--systems mardini --checkpoint nano-128 --skip-guidance 0",
     } <= set(group.again)
+
+
+def test_a_command_names_systems_and_metrics_where_they_are_not_those_scored_unasked() -> None:
+    for task, usual in USUAL.items():
+        assert set(usual) == {name for name, system in SYSTEMS.items() if task in system.usual}
+    assert set(METRICS) == {name for name, _ in expand(DEFAULT, "random")}
+    groups = {group.path: group for group in read_groups([RESULTS])}
+    assert "--metrics" not in groups["interpolation/synthetic-7-v1"].command
+    words = groups["interpolation/vidim-7-v1-274488c6"].command.split()
+    assert set(words[words.index("--systems") + 1].split(",")) == {"amt", "film", "rife", "ldmvfi", "vidm"}
+    assert {"ssim_3d", "warping_error"} <= set(words[words.index("--metrics") + 1].split(","))
+    slow = groups["interpolation/synthetic-given-0.32.64.96-of-97-v1-limit1"].command
+    assert "--systems blend,flow --predictions slow-motion=DIR --metrics psnr,psnr_clip" in slow
+    for group in groups.values():
+        asked = parser("python -m eval", "", given=True).parse_args(group.command.split(" ")[3:])
+        kept = {name for name, record in group.records.items() if record["described"]["system"] != "mardini"}
+        assert asked.metrics is None or expand(asked.metrics, "random")
+        folders = {given.split("=")[0] for given in asked.predictions}
+        assert asked.systems is None or kept <= {*asked.systems} | folders
 
 
 def test_figures_of_many_lines_leave_out_what_differs_in_skip_guidance_alone() -> None:
