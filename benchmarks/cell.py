@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,10 +53,13 @@ def apart(suite: Suite, cell: Cell, context: Context) -> Outcome | dict[str, Any
         command = [sys.executable, "-m", "benchmarks.cell", suite.name, *words, str(answer)]
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-        with told.open("wb") as stderr:
-            process = subprocess.Popen(
-                command, stdout=stderr, stderr=stderr, env={**os.environ, "PYTHONPATH": path}
-            )
+        environment = {**os.environ, "PYTHONPATH": path}
+        with (
+            told.open("wb") as stderr,
+            subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=stderr, stderr=stderr, env=environment
+            ) as process,
+        ):
             try:
                 status = process.wait()
             finally:
@@ -79,6 +83,19 @@ def restored(answer: Mapping[str, Any]) -> Outcome | dict[str, Any]:
     return dict(answer["error"]) if "error" in answer else Outcome(**answer["outcome"])
 
 
+def end_with_parent() -> None:
+    """End when standard input does: whoever began this process holds the other end, and may be killed at any moment."""
+
+    def watch() -> None:
+        while os.read(
+            0, 1
+        ):  # not sys.stdin: its lock, held while it waits, would trouble the interpreter's end
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(argv: list[str]) -> int:
     """Measure the cell that the arguments say, and write the answer."""
     from benchmarks.records import finite
@@ -95,4 +112,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))
