@@ -87,9 +87,8 @@ def end_with_parent() -> None:
     """End when standard input does: whoever began this process holds the other end, and may be killed at any moment."""
 
     def watch() -> None:
-        while os.read(
-            0, 1
-        ):  # not sys.stdin: its lock, held while it waits, would trouble the interpreter's end
+        # Not through sys.stdin: its lock, held while it waits, would trouble the interpreter's end.
+        while os.read(0, 1):
             pass
         os._exit(1)
 

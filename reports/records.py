@@ -99,11 +99,14 @@ class Group:
     def _systems(self) -> list[str]:
         """Options that name what was scored, where it is not what is scored unasked."""
         kinds = {variant: record["described"]["system"] for variant, record in self.records.items()}
-        foreign = [variant for variant, kind in kinds.items() if kind == "predictions"]
-        named = [name for name, kind in kinds.items() if name == kind or kind not in (MODEL, "predictions")]
-        unasked = {name for name in named if kinds[name] == "dataset method"} | set(USUAL[self.task])
-        words = [] if set(named) == (set() if foreign else unasked) else [f"--systems {','.join(named)}"]
-        return [*words, *(f"--predictions {variant}=DIR" for variant in foreign)]
+        folders = [f"--predictions {variant}=DIR" for variant, kind in kinds.items() if kind == "predictions"]
+        others = [
+            name for name, kind in kinds.items() if kind != "predictions" and (kind != MODEL or name == MODEL)
+        ]
+        unasked = {*USUAL[self.task], *(name for name, kind in kinds.items() if kind == "dataset method")}
+        if folders:  # with predictions, no other system is scored unasked
+            unasked = set()
+        return ([] if set(others) == unasked else [f"--systems {','.join(others)}"]) + folders
 
     @property
     def _metrics(self) -> list[str]:
