@@ -203,7 +203,8 @@ def score(cell: Cell, arm: Arm, folder: Path, context: Context, task: Any, steps
         system = PlannerAlone(folder)
     else:
         guidance = 0 if arm.trains == "generator" else None
-        system = Mardini(folder, steps, task=task, guidance=guidance, skip_guidance=0)  # the paper's way
+        # the paper's way
+        system = Mardini(folder, steps, task=task, guidance=guidance, skip_guidance=0, detail=0)
     output = context.cache / "ablations" / "scores" / file_name(cell)
     record = quality.score(clips(), protocol, system, output, metrics=list(COLUMNS.values()))
     return {name: record["metrics"][name]["value"] for name in COLUMNS}

@@ -82,6 +82,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
         "steps": STEPS,
         "guidance": GUIDANCE,
         "skip_guidance": 0,
+        "detail": 0,
         "resolution": "native",
     }
     whole = timed(lambda: pipeline.animate(image, cell.frames - 1, **options), context.device, REPEATS)

@@ -49,6 +49,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
         scheduler=cell.sampler,
         guidance=cell.guidance,
         skip_guidance=0,
+        detail=0,
     )
     output = context.cache / "inference-steps" / file_name(cell)
     record = quality.score(dataset, protocol, system, output, limit=cell.clips, device=context.device)

@@ -75,6 +75,7 @@ def measure(cell: Cell, context: Context) -> Outcome:
         protocol,
         checkpoint=Path(CHECKPOINT),
         skip_guidance=0,
+        detail=0,
         device=context.device,
         limited=True,
     )

@@ -64,7 +64,13 @@ def generating(cell: Cell, context: Context) -> tuple[Any, dict[str, Any]]:
     pipeline = efficiency.build(config, find_device(context.device))
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     details = {"frames": frames, "resolution": side, "steps": STEPS, "model": config.to_dict()}
-    options: dict[str, Any] = {"steps": STEPS, "guidance": 1, "skip_guidance": 0, "resolution": "native"}
+    options: dict[str, Any] = {
+        "steps": STEPS,
+        "guidance": 1,
+        "skip_guidance": 0,
+        "detail": 0,
+        "resolution": "native",
+    }
     return lambda: pipeline.animate(image, frames - 1, **options), details
 
 

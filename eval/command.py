@@ -64,6 +64,13 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
         help="of system mardini: more makes things move as wholes, 0 is none, as in the paper "
         "(default: 2, in interpolation 1)",
     )
+    add(
+        "--detail",
+        type=float,
+        metavar="X",
+        help="of system mardini: share of given frames' fine detail carried over to new ones, 0 is none, as in the "
+        "paper (default: 1)",
+    )
     if given:
         add("--given", type=places, metavar="I,J", help="given frames, from 0 (default: first and last)")
     add("--frames", type=int, metavar="N", help="frames of a clip (default: the dataset's, mostly 9)")
@@ -140,11 +147,12 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
         steps=options.steps,
         guidance=options.guidance,
         skip_guidance=options.skip_guidance,
+        detail=options.detail,
         weights_dir=options.weights_dir,
         device=device,
         limited=options.limit is not None,
     )
-    for option in ("checkpoint", "steps", "guidance", "skip_guidance"):
+    for option in ("checkpoint", "steps", "guidance", "skip_guidance", "detail"):
         if getattr(options, option) is not None and all(system.name != "mardini" for system in systems):
             raise UserError(
                 f"--{option.replace('_', '-')} is for system 'mardini', which is not scored: add it to --systems"
@@ -204,6 +212,8 @@ def check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and not 0 <= value < float("inf"):
             raise UserError(f"--{name.replace('_', '-')} {value}: give 0 or more")
+    if options.detail is not None and not 0 <= options.detail <= 1:
+        raise UserError(f"--detail {options.detail}: give 0 (none) to 1 (all of it)")
     if options.seed < 0:
         raise UserError(f"--seed {options.seed}: give 0 or more")
 

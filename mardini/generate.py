@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="X",
         help="more makes things move as wholes; 0 is none, as in the paper (default: 2 for the same tasks, else 1)",
     )
+    add(
+        "--detail",
+        type=float,
+        metavar="X",
+        help="share of given frames' fine detail carried over to new ones; 0 is none, as in the paper (default: 1)",
+    )
     add("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
     add(
         "--checkpoint",
@@ -202,7 +208,7 @@ def run(
         "resolution": options.resolution,
         "progress": True,
     }
-    for name in ("guidance", "skip_guidance"):
+    for name in ("guidance", "skip_guidance", "detail"):
         if getattr(options, name) is not None:
             sampling[name] = getattr(options, name)
     if options.task == "interpolate":

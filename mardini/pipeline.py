@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mardini import windows
 from mardini.codecs import Codec, decode_tiled, in_slices, load_codec, warn_of_other_latents
+from mardini.detail import carry_detail
 from mardini.errors import UserError
 from mardini.hub import Pretrained
 from mardini.masks import mask_from_given
@@ -292,11 +293,15 @@ class MarDiniPipeline(Pretrained):
             tick=lambda: tick(len(clips)),
             skip_guidance=settings.skip_guidance,
         )
+        hidden = mask.numpy()
         results = []
-        for clip, latents in zip(clips, z, strict=True):
-            made = to_uint8(self._decode(latents).cpu())[:, : work[0], : work[1]]
+        for clip, latents, known in zip(clips, z, z_given, strict=True):
+            made = self._frames(latents, work, size)
+            if settings.detail:
+                coded = self._frames(known, work, size)
+                made = carry_detail(made, clip[~hidden], coded, hidden, settings.detail)
             result = clip.copy()
-            result[mask.numpy()] = resize(made, size)
+            result[hidden] = made
             results.append(result)
         return results
 
@@ -311,6 +316,10 @@ class MarDiniPipeline(Pretrained):
         z_low = z.new_zeros(len(references), len(mask), *z.shape[2:])
         z_low[:, (~mask).to(z.device)] = z
         return z_given, z_low
+
+    def _frames(self, latents: Tensor, work: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+        """Frames of latents (K', c, H, W), without padding, resized from ``work`` to ``size``: uint8."""
+        return resize(to_uint8(self._decode(latents).cpu())[:, : work[0], : work[1]], size)
 
     def _decode(self, latents: Tensor) -> Tensor:
         """Frames of latents (K', c, H, W), a few at a time, and in tiles where they are large."""

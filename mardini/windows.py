@@ -22,6 +22,7 @@ class Options(TypedDict, total=False):
     steps: int | None
     guidance: float | None
     skip_guidance: float
+    detail: float
     resolution: int | Literal["native"] | None
     scheduler: str
     batch_size: int | None
@@ -46,11 +47,14 @@ class Settings:
         guidance: scale of classifier-free guidance on the plan; ``None`` or 1: none.
         skip_guidance: how much things are made to move as wholes, see :func:`mardini.sampling.sample`; 0: not at
             all, as in the paper, and cheaper: the generator's last blocks then run once a step, not twice.
+        detail: how much of the fine detail that the codec, and work at a lower resolution, lose of given frames is
+            carried over to generated ones, see :func:`mardini.detail.carry_detail`; 0: none, as in the paper.
         resolution: pixels of the shorter side at which to work; ``"native"``: that of the frames; ``None``: that
             which the model was trained at.
         scheduler: ``ddim``, or a scheduler of diffusers by its class name.
         batch_size: windows at a time. ``None``: 1 on a CPU, where a sample is then the same to the last bit whatever
-            it is batched with, and 8 elsewhere, where it is the same up to rounding.
+            it is batched with, and 8 elsewhere, where it is the same up to rounding
+            (before detail is carried over: the flow that it follows can jump).
         progress: show a bar on stderr.
     """
 
@@ -58,6 +62,7 @@ class Settings:
     steps: int | None = None
     guidance: float | None = None
     skip_guidance: float = 1.0
+    detail: float = 1.0
     resolution: int | Literal["native"] | None = None
     scheduler: str = "ddim"
     batch_size: int | None = None
@@ -72,6 +77,8 @@ class Settings:
             )
         if not 0 <= self.skip_guidance < float("inf"):
             raise UserError(f"skip_guidance {self.skip_guidance}: give 0 (none) or more, such as 1")
+        if not 0 <= self.detail <= 1:
+            raise UserError(f"detail {self.detail}: give 0 (none) to 1 (all of it)")
         if self.batch_size is not None:
             at_least_one("batch size", self.batch_size)
 

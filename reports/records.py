@@ -127,13 +127,15 @@ class Group:
             words += [f"--{name} {told[name]:g}" for name in ("steps", "guidance") if f"-{name}" in variant]
             if "-skip" in variant:
                 words.append(f"--skip-guidance {told.get('skip_guidance', 0):g}")
+            if "-detail" in variant:
+                words.append(f"--detail {told.get('detail', 0):g}")
             found.append(" ".join([f"--systems {MODEL}", *words]))
         return tuple(found)
 
     @property
     def pictured(self) -> list[str]:
-        """Systems that figures of many lines show: not those that differ from another in their skip guidance alone."""
-        plain = {name: re.sub(r"-skip[\d.]+$", "", name) for name in self.records}
+        """Systems that figures of many lines show: not those that differ from another in what is ours alone."""
+        plain = {name: re.sub(r"(-(skip|detail)[\d.]+)+$", "", name) for name in self.records}
         return [name for name in self.records if plain[name] == name or plain[name] not in self.records]
 
     @functools.cached_property

@@ -92,6 +92,8 @@ def test_what_is_written_is_what_the_pipeline_makes(here: Path) -> None:
             "1",
             "--skip-guidance",
             "2",
+            "--detail",
+            "0.5",
             "--resolution",
             "native",
             "--out",
@@ -99,7 +101,9 @@ def test_what_is_written_is_what_the_pipeline_makes(here: Path) -> None:
         )
         == 0
     )
-    expected = pipeline.animate(CLIP[0], guidance=1, skip_guidance=2, resolution="native", steps=1)
+    expected = pipeline.animate(
+        CLIP[0], guidance=1, skip_guidance=2, detail=0.5, resolution="native", steps=1
+    )
     np.testing.assert_array_equal(read_frames(here / "other"), expected)
 
 

@@ -13,11 +13,13 @@ import torch
 
 from mardini import checkpoint, windows
 from mardini.config import MarDiniConfig, preset
+from mardini.detail import carry_detail
 from mardini.errors import UserError
 from mardini.model import MarDini
 from mardini.pipeline import MarDiniPipeline
 from mardini.synthetic import make_clip
-from mardini.vae import LatentCodec
+from mardini.vae import FACTOR, LatentCodec
+from mardini.video import resize, to_float, to_uint8
 
 
 def random_pipeline(**options: Any) -> MarDiniPipeline:
@@ -80,6 +82,21 @@ def test_interpolation_is_a_fill_between_two(tiny: MarDiniPipeline) -> None:
     (clip,) = clips(1)
     made = tiny.interpolate(clip[0], clip[-1], 3, seed=4, steps=2)
     np.testing.assert_array_equal(made, tiny.fill(clip, (0, 4), seed=4, steps=2))
+
+
+def test_detail_of_given_frames_is_carried_over_unless_told(tiny: MarDiniPipeline) -> None:
+    """At any resolution; what is generated before it is the same."""
+    (clip,) = clips(1)
+    mask = np.array([False, True, True, False, True])
+    made = tiny.fill(clip, mask=mask, steps=2)
+    plain = tiny.fill(clip, mask=mask, steps=2, detail=0)
+    work = windows.working_size((clip.shape[1], clip.shape[2]), preset("tiny").resolution)
+    given = windows.padded(resize(clip[~mask], work), FACTOR * preset("tiny").low_ratio)
+    with torch.no_grad():
+        latents = tiny.codec.encode(to_float(given))
+        coded = resize(to_uint8(tiny.codec.decode(latents))[:, : work[0], : work[1]], clip.shape[1:3])
+    np.testing.assert_array_equal(made[mask], carry_detail(plain[mask], clip[~mask], coded, mask))
+    assert (made[mask] != plain[mask]).any() and (made[~mask] == clip[~mask]).all()
 
 
 def test_images_to_video_and_expansion_are_guided_unless_told(tiny: MarDiniPipeline) -> None:
@@ -185,7 +202,7 @@ def test_batched_windows_agree_with_single_ones_before_rounding(
     decode = pipeline._decode
     monkeypatch.setattr(pipeline, "_decode", lambda z: frames.append(decode(z)) or frames[-1])
     for batch_size in (1, 3):
-        pipeline.fill(clips(3), (0, 3), seed=2, steps=3, batch_size=batch_size, scheduler=scheduler)
+        pipeline.fill(clips(3), (0, 3), seed=2, steps=3, batch_size=batch_size, scheduler=scheduler, detail=0)
     torch.testing.assert_close(
         torch.stack(frames[:3]), torch.stack(frames[3:]), atol=tolerance, rtol=tolerance
     )
@@ -213,9 +230,11 @@ def test_any_size_returns_as_it_came(tiny: MarDiniPipeline, size: tuple[int, int
 
 def test_native_sizes_are_padded_by_their_edge_and_cropped(tiny: MarDiniPipeline) -> None:
     (clip,) = clips(1, size=(30, 41))
-    made = tiny.fill(clip, (0, 4), steps=2, resolution="native")
+    made = tiny.fill(clip, (0, 4), steps=2, resolution="native", detail=0)
     full = np.pad(clip, ((0, 0), (0, 2), (0, 7), (0, 0)), mode="edge")
-    np.testing.assert_array_equal(made, tiny.fill(full, (0, 4), steps=2, resolution="native")[:, :30, :41])
+    np.testing.assert_array_equal(
+        made, tiny.fill(full, (0, 4), steps=2, resolution="native", detail=0)[:, :30, :41]
+    )
 
 
 # Precision, schedulers, devices
@@ -318,6 +337,7 @@ def test_mistakes_get_a_sentence(tiny: MarDiniPipeline) -> None:
         (lambda: tiny.fill(clip, (0,), steps=0), "choose 1 to 1000"),
         (lambda: tiny.fill(clip, (0,), resolution=4), "at least 8 pixels"),
         (lambda: tiny.fill(clip, (0,), skip_guidance=-1), "give 0 .none. or more"),
+        (lambda: tiny.fill(clip, (0,), detail=1.5), "give 0 .none. to 1"),
         (lambda: tiny.fill(clip, (0,), batch_size=0), "at least 1"),
         (lambda: tiny.fill(clip, (0,), scheduler="ddimm"), "did you mean 'ddim'"),
         (lambda: tiny.fill(clips(2), (0,), seed=[1, 2, 3]), "3 seeds for 2 samples"),

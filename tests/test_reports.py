@@ -245,9 +245,9 @@ def test_every_record_says_how_to_make_it_again() -> None:
     group = next(group for group in read_groups([RESULTS]) if group.name == "vidim-7-128px-v1-738fb66c")
     assert " --features random " in group.command
     assert {
-        "--systems mardini --checkpoint mini --skip-guidance 0",
-        "--systems mardini --checkpoint mini --steps 25 --skip-guidance 0",
-        "--systems mardini --checkpoint nano-128 --skip-guidance 0",
+        "--systems mardini --checkpoint mini --skip-guidance 0 --detail 0",
+        "--systems mardini --checkpoint mini --steps 25 --skip-guidance 0 --detail 0",
+        "--systems mardini --checkpoint nano-128 --skip-guidance 0 --detail 0",
     } <= set(group.again)
 
 
@@ -270,13 +270,16 @@ def test_a_command_names_systems_and_metrics_where_they_are_not_those_scored_una
         assert asked.systems is None or kept <= {*asked.systems} | folders
 
 
-def test_figures_of_many_lines_leave_out_what_differs_in_skip_guidance_alone() -> None:
+def test_figures_of_many_lines_leave_out_what_differs_in_what_is_ours_alone() -> None:
     """With its counterpart beside it; alone it is shown."""
     groups = {group.path: group for group in read_groups([RESULTS])}
     embedded = groups["interpolation/synthetic-7-v1"]
-    assert {"mardini-skip0", "mardini-nano-skip0"} <= embedded.records.keys()
-    assert not any("-skip" in name for name in embedded.pictured) and "mardini-steps25" in embedded.pictured
-    assert "mardini-steps25-skip0" in groups["interpolation/vidim-7-128px-v1-738fb66c"].pictured
+    assert {"mardini-skip0-detail0", "mardini-nano-skip0-detail0"} <= embedded.records.keys()
+    assert (
+        not any("-skip" in name or "-detail" in name for name in embedded.pictured)
+        and "mardini-steps25" in embedded.pictured
+    )
+    assert "mardini-steps25-skip0-detail0" in groups["interpolation/vidim-7-128px-v1-738fb66c"].pictured
 
 
 def test_shrunk_clips_have_tables_of_their_own_and_no_part_in_the_papers() -> None:

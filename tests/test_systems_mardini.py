@@ -36,6 +36,7 @@ class Fake:
         steps: int,
         guidance: float | None,
         skip_guidance: float,
+        detail: float,
         scheduler: str,
     ) -> np.ndarray:
         assert given == sorted(given)
@@ -45,6 +46,7 @@ class Fake:
         made[:, 0, 0, 0] = steps
         made[:, 0, 0, 1] = int(10 * (guidance or 0))
         made[:, 0, 0, 2] = int(10 * skip_guidance)
+        made[:, 0, 1, 0] = int(10 * detail)
         return made
 
 
@@ -69,7 +71,7 @@ def test_each_clip_has_its_own_seed_and_the_network_is_loaded_once(checkpoint: P
     clips = system.predict(tasks)
     assert Fake.loaded == [(checkpoint, "cpu")]
     assert [int(clip[4, 1, 1, 1]) for clip in clips] == [3, 5]
-    assert clips[0][4, 0, 0].tolist() == [4, 0, 10]
+    assert clips[0][4, 0, 0].tolist() == [4, 0, 10] and clips[0][4, 0, 1, 0] == 10
     assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0].tolist() == [25, 25, 20]
     np.testing.assert_array_equal(system.predict(tasks[1:])[0], clips[1])
 
@@ -80,11 +82,12 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     assert Mardini(checkpoint, steps=8).variant == system.variant + "-steps8"
     described = system.describe()
     assert described["steps"] == 25 and "guidance" not in described
-    assert described["skip_guidance"] == 1
+    assert described["skip_guidance"] == described["detail"] == 1
     open_future = Mardini(checkpoint, task="expansion").describe()
     assert open_future["guidance"] == 2.5 and open_future["skip_guidance"] == 2
-    papers = Mardini(checkpoint, task="expansion", skip_guidance=0)
-    assert papers.variant == system.variant + "-skip0" and "skip_guidance" not in papers.describe()
+    papers = Mardini(checkpoint, task="expansion", skip_guidance=0, detail=0)
+    assert papers.variant == system.variant + "-skip0-detail0"
+    assert not {"skip_guidance", "detail"} & papers.describe().keys()
     (checkpoint / "model.safetensors").write_bytes(b"others")
     other = Mardini(checkpoint)
     assert other.variant != system.variant
@@ -106,16 +109,18 @@ def test_steps_are_those_of_the_checkpoint(checkpoint: Path, text: str, steps: i
 def test_sampler_and_guidance_reach_the_model_and_tell_results_apart(checkpoint: Path) -> None:
     usual, other = (
         Mardini(checkpoint),
-        Mardini(checkpoint, scheduler="UniPCMultistepScheduler", guidance=2, skip_guidance=0.5),
+        Mardini(checkpoint, scheduler="UniPCMultistepScheduler", guidance=2, skip_guidance=0.5, detail=0.5),
     )
     first = np.zeros((8, 8, 3), np.uint8)
     (clip,) = other.predict([Task("a", {0: first}, 9, 1)])
     assert Fake.schedulers[-1] == "UniPCMultistepScheduler" and clip[4, 0, 0, 1:].tolist() == [20, 5]
-    assert other.variant == usual.variant + "-UniPCMultistepScheduler-guidance2-skip0.5"
+    assert clip[4, 0, 1, 0] == 5
+    assert other.variant == usual.variant + "-UniPCMultistepScheduler-guidance2-skip0.5-detail0.5"
     assert other.describe() == {
         **usual.describe(),
         "guidance": 2,
         "skip_guidance": 0.5,
+        "detail": 0.5,
         "scheduler": "UniPCMultistepScheduler",
     }
     assert Mardini(checkpoint, task="i2v", guidance=0).describe()["guidance"] == 0

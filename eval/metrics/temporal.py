@@ -57,7 +57,7 @@ class WarpingError:
         return {"": float(np.mean(list(map(warping_error, before, after, forward, backward))))}
 
     def flow(self, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> list[np.ndarray]:
-        from eval.systems.flow import estimate
+        from mardini.optical_flow import estimate
 
         grey = [[cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames] for frames in (first, second)]
         return list(map(estimate, *grey))

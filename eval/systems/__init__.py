@@ -75,6 +75,7 @@ def build_systems(
     steps: int | None = None,
     guidance: float | None = None,
     skip_guidance: float | None = None,
+    detail: float | None = None,
     weights_dir: Path | None = None,
     device: str = "cpu",
     limited: bool = False,
@@ -89,7 +90,7 @@ def build_systems(
         protocol: the task.
         predictions: ``DIR`` or ``NAME=DIR`` each.
         checkpoint: of the ``mardini`` system.
-        steps, guidance, skip_guidance: of the ``mardini`` system.
+        steps, guidance, skip_guidance, detail: of the ``mardini`` system.
         weights_dir: folder with weight files.
         device: where models run.
         limited: the dataset is cut by ``--limit``.
@@ -110,7 +111,13 @@ def build_systems(
         "flow": baselines.Flow,
         "minterpolate": baselines.Minterpolate,
         "mardini": lambda: Mardini(
-            checkpoint, steps, device, protocol.task, guidance=guidance, skip_guidance=skip_guidance
+            checkpoint,
+            steps,
+            device,
+            protocol.task,
+            guidance=guidance,
+            skip_guidance=skip_guidance,
+            detail=detail,
         ),
     }
     systems: list[System] = []

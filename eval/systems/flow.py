@@ -1,13 +1,15 @@
 """In-between frames by optical flow: estimate both ways, splat to time t, warp both frames, blend.
 
 Scheme: Baker et al. 2011, "A Database and Evaluation Methodology for Optical Flow", section 3.3.2, with
-flow from OpenCV's DIS (Kroeger et al. 2016) and the visibility test of Sundaram et al. 2010.
+flow from ``mardini/optical_flow.py`` and the visibility test of Sundaram et al. 2010.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+
+from mardini.optical_flow import estimate, target
 
 HOLE_SIGMA = 4.0  # pixels; Gaussian that fills pixels no flow vector lands on
 
@@ -48,19 +50,6 @@ def moved_on(previous: np.ndarray, last: np.ndarray, n: int) -> np.ndarray:
         x, y = target(motion)
         frames.append(cv2.remap(last, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     return np.stack(frames)
-
-
-def estimate(gray0: np.ndarray, gray1: np.ndarray) -> np.ndarray:
-    """Flow (H, W, 2) in pixels (x, y) from ``uint8`` (H, W) to another. Small images are padded for DIS."""
-    height, width = gray0.shape
-    pad = max(0, 32 - height), max(0, 32 - width)
-    if any(pad):
-        gray0, gray1 = (
-            cv2.copyMakeBorder(gray, 0, pad[0], 0, pad[1], cv2.BORDER_REPLICATE) for gray in (gray0, gray1)
-        )
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = dis.calc(gray0, gray1, np.zeros((*gray0.shape, 2), np.float32))
-    return np.asarray(flow)[:height, :width]
 
 
 def visibility(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
@@ -129,10 +118,3 @@ def warp(image: np.ndarray, visible: np.ndarray, flow: np.ndarray) -> tuple[np.n
     sampled = cv2.remap(image.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     seen = cv2.remap(visible, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     return sampled, seen[..., None]
-
-
-def target(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel's vector points: x and y, ``float32`` (H, W) each."""
-    height, width = flow.shape[:2]
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    return x + flow[..., 0].astype(np.float32), y + flow[..., 1].astype(np.float32)

@@ -28,7 +28,7 @@ class Mardini:
     """All missing frames of a clip by ``mardini.pipeline``, each clip on its own seed.
 
     As the pipeline samples: on the plan no guidance in interpolation and 2.5 in the other tasks, as in the paper
-    (section 8); and skip guidance, which is ours.
+    (section 8); and skip guidance and carried detail, which are ours.
 
     Args:
         checkpoint: folder of a checkpoint, or the name of one that ships with the package; ``None``: its first.
@@ -38,6 +38,7 @@ class Mardini:
         scheduler: ``ddim``, or a scheduler of diffusers, see ``mardini.schedulers``.
         guidance: scale of classifier-free guidance on the plan; 1: none; 0: without the plan, the generator alone.
         skip_guidance: scale of skip guidance; 0: none, the paper's way.
+        detail: share of given frames' fine detail that is carried over; 0: none, the paper's way.
     """
 
     name = "mardini"
@@ -52,6 +53,7 @@ class Mardini:
         scheduler: str = SCHEDULER,
         guidance: float | None = None,
         skip_guidance: float | None = None,
+        detail: float | None = None,
     ) -> None:
         folder = shipped() if checkpoint is None else by_name(checkpoint) or checkpoint
         if not folder.exists():
@@ -68,6 +70,7 @@ class Mardini:
         self.skip_guidance = (
             usual.get("skip_guidance", Settings.skip_guidance) if skip_guidance is None else skip_guidance
         )
+        self.detail = Settings.detail if detail is None else detail
         self.weights, self.shipped = hash_of(folder), name_of(folder)
         parts = [self.name]
         if self.shipped is None:
@@ -82,6 +85,8 @@ class Mardini:
             parts.append(f"guidance{guidance:g}")
         if skip_guidance is not None:
             parts.append(f"skip{skip_guidance:g}")
+        if detail is not None:
+            parts.append(f"detail{detail:g}")
         self.variant = "-".join(parts)
         self._pipeline: Any = None
 
@@ -92,6 +97,8 @@ class Mardini:
             described["guidance"] = self.guidance
         if self.skip_guidance:
             described["skip_guidance"] = self.skip_guidance
+        if self.detail:
+            described["detail"] = self.detail
         if self.scheduler != SCHEDULER:
             described["scheduler"] = self.scheduler
         return described
@@ -120,6 +127,7 @@ class Mardini:
             steps=self.steps,
             guidance=self.guidance,
             skip_guidance=self.skip_guidance,
+            detail=self.detail,
             scheduler=self.scheduler,
         )
 
