@@ -7,7 +7,16 @@ import importlib
 from benchmarks.suite import Suite
 from mardini.errors import unknown
 
-NAMES = ("mask-configs", "inference-steps", "efficiency", "ablations", "metric-speed", "scaling", "codec")
+NAMES = (
+    "mask-configs",
+    "inference-steps",
+    "efficiency",
+    "ablations",
+    "metric-speed",
+    "scaling",
+    "codec",
+    "ceiling",
+)
 
 
 def suite_of(name: str) -> Suite:

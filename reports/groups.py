@@ -17,10 +17,11 @@ ACROSS = 7
 
 
 def own_tables(results: Results) -> list[Table]:
-    """A table for every set of clips, one of the codec, and one of the metrics' speed."""
+    """A table for every set of clips, of the codec and of what it allows, and of the metrics' speed."""
     return [
         *(of_group(group) for group in read_groups(results)),
         *codec(read_cells(results, "codec")),
+        *ceiling(read_cells(results, "ceiling")),
         *speed(read_cells(results, "metric-speed")),
     ]
 
@@ -157,6 +158,54 @@ def codec(cells: Sequence[Record]) -> list[Table]:
         return []
     notes = ("PCA: of 8 x 8 x 3 blocks to as many numbers as the codec's, fitted to these very frames.",)
     return [Table("codec", "Reconstruction by codec and PCA", tuple(blocks), notes)]
+
+
+CEILING = (
+    ("PSNR, dB", "psnr_clip", 2),
+    ("SSIM (mid)", "ssim_vidim_mid", 3),
+    (f"LPIPS{RANDOM}", "lpips_alex_random_all", 3),
+    (f"FID{RANDOM}", "fid_random_all", 2),
+    (f"FVD{RANDOM}", "fvd_random", 2),
+)
+
+
+def ceiling(cells: Sequence[Record]) -> list[Table]:
+    """What a perfect model on each shipped codec would score, beside the nearest given frame."""
+    found: dict[tuple[str, int, int], dict[tuple[str, ...], Row]] = {}
+    for record in sorted(
+        cells, key=lambda r: [r["cell"][name] for name in ("dataset", "size", "codec", "detail")]
+    ):
+        cell = record["cell"]
+        rows = found.setdefault((cell["dataset"], cell["size"], cell["clips"]), {})
+        for prefix, label in (
+            ("", (f"true frames, {cell['codec']}", "carried over" if cell["detail"] else "–")),
+            ("repeat_", ("repeat", "–")),
+        ):
+            row = Row(label, tuple(of_cell(record, prefix + name) for _, name, _ in CEILING))
+            rows[label] = rows.pop(label, row)  # repeat last; the same of all codecs
+    columns = tuple(
+        Column(name, "higher" if name[0] in "PS" else "lower", digits, ranked=False)
+        for name, _, digits in CEILING
+    )
+    blocks = [
+        Block(
+            f"{dataset}, {size} px, {f'{clips} clips' if clips else 'all clips at hand'}",
+            False,
+            ("frames", "detail of given ones"),
+            columns,
+            tuple(rows.values()),
+            "ceiling",
+            RUN.format("ceiling"),
+        )
+        for (dataset, size, clips), rows in found.items()
+    ]
+    if not blocks:
+        return []
+    notes = (
+        "True frames: coded and decoded, at 128 px on the shorter side, as the pipeline does: the frames of a "
+        "model whose every latent is right. Those of repeat are real ones.",
+    )
+    return [Table("ceiling", "What the codec allows: interpolation by a perfect model", tuple(blocks), notes)]
 
 
 def speed(cells: Sequence[Record]) -> list[Table]:

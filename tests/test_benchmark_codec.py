@@ -1,15 +1,21 @@
-"""The codec's benchmark: a PCA that no linear code beats, errors pooled, and gains with intervals."""
+"""The codec's benchmarks: a PCA that no linear code beats, gains with intervals, and the ceiling of models on it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from benchmarks import ceiling
 from benchmarks.codec import Cell, measure, pca_errors, squares
 from benchmarks.suite import Context
-from mardini.shipped import CODECS
+from eval.datasets import load_dataset
+from eval.systems.base import Task
+from mardini.codecs import load_codec
+from mardini.shipped import CODECS, shipped
+from mardini.video import to_float, to_uint8
 
 
 def test_the_pca_loses_what_it_must() -> None:
@@ -21,8 +27,6 @@ def test_the_pca_loses_what_it_must() -> None:
 
 
 def test_squares_are_the_middle_of_the_frame() -> None:
-    import numpy as np
-
     frames = np.zeros((2, 32, 48, 3), np.uint8)
     frames[:, :, 8:40] = 255
     assert squares(frames, 16).shape == (2, 3, 16, 16) and float(squares(frames, 16).min()) == 1
@@ -37,3 +41,30 @@ def test_a_shipped_codec_beats_the_best_linear_one(codec: str, tmp_path: Path) -
     )
     assert 15 < outcome.values["psnr_pca"]["value"] < 40
     assert gain["low"] <= gain["value"] <= gain["high"] and outcome.details["frames"] == 27
+
+
+def test_the_ceiling_is_the_truth_through_the_codec_and_detail_raises_it(tmp_path: Path) -> None:
+    context = Context("cpu", tmp_path, tmp_path)
+    plain, carried = (
+        ceiling.measure(ceiling.Cell("synthetic", 64, 3, "nano", detail), context).values
+        for detail in (0.0, 1.0)
+    )
+    assert plain.keys() == carried.keys() and "repeat_fvd_random" in plain
+    for name in ("psnr_clip", "ssim_vidim_mid"):
+        assert carried[name]["value"] > plain[name]["value"] > plain[f"repeat_{name}"]["value"]
+    assert carried["lpips_alex_random_all"]["value"] < plain["lpips_alex_random_all"]["value"]
+    assert all(plain[name] == carried[name] for name in plain if name.startswith("repeat_"))
+
+
+def test_what_a_codec_makes_of_a_clip_does_not_depend_on_what_is_generated() -> None:
+    dataset = load_dataset("synthetic", limit=1)
+    (clip,) = dataset.clips
+    true = clip.load()
+    system = ceiling.Coded(dataset, "nano", 0.0)
+    (made,) = system.predict([Task(clip.id, {0: true[0], 8: true[8]}, 9, 0)])
+    (other,) = system.predict([Task(clip.id, {4: true[4]}, 9, 1)])
+    np.testing.assert_array_equal(made, other)
+    codec = load_codec(shipped("nano"))
+    with torch.no_grad():
+        expected = to_uint8(codec.decode(codec.encode(to_float(true))))
+    np.testing.assert_array_equal(made, expected)
