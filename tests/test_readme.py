@@ -78,11 +78,11 @@ def test_every_picture_of_a_task_comes_out_of_its_command(
 ) -> None:
     """The commands of the README, word for word, draw the committed pictures (rounding apart)."""
     monkeypatch.chdir(tmp_path)
-    (example,) = re.findall(r"^python -m mardini\.synthetic (.*)$", README, re.MULTILINE)
-    assert synthetic.main(example.split()) == 0
+    for example in re.findall(r"^python -m mardini\.synthetic (.*)$", README, re.MULTILINE):
+        assert synthetic.main(example.split()) == 0
     commands = re.findall(r"^python -m mardini\.generate (.* --out (\S+)\.png)$", README, re.MULTILINE)
     assert [name for _, name in commands] == [
-        "interpolate", "animate", "expand", "fill", "slow-motion", "rollout"
+        "interpolate", "animate", "expand", "fill", "slow-motion", "rollout", "detail", "soft"
     ]  # fmt: skip
     for command, name in commands:
         assert generate.main([*command.split(), "--device", "cpu"]) == 0
