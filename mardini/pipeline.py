@@ -7,6 +7,8 @@ clip = pipeline.interpolate(first, last, 7, seed=0)       # 9 frames, first and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import Any, Self, Unpack
 
 import numpy as np
@@ -37,6 +39,9 @@ from mardini.windows import (
 
 TILE = 128
 """Latents to a side (1024 px) above which frames are decoded in tiles."""
+
+CARRIERS = 16
+"""Windows of a batch at a time to which detail is carried over, on the processor: beside a fast GPU it is slow."""
 
 
 class MarDiniPipeline(Pretrained):
@@ -294,15 +299,16 @@ class MarDiniPipeline(Pretrained):
             skip_guidance=settings.skip_guidance,
         )
         hidden = mask.numpy()
-        results = []
-        for clip, latents, known in zip(clips, z, z_given, strict=True):
-            made = self._frames(latents, work, size)
-            if settings.detail:
-                coded = self._frames(known, work, size)
-                made = carry_detail(made, clip[~hidden], coded, hidden, settings.detail)
-            result = clip.copy()
-            result[hidden] = made
-            results.append(result)
+        made = [self._frames(latents, work, size) for latents in z]
+        if settings.detail:
+            known = [clip[~hidden] for clip in clips]
+            coded = [self._frames(latents, work, size) for latents in z_given]
+            with ThreadPoolExecutor(min(len(clips), CARRIERS)) as pool:
+                shared = repeat(hidden), repeat(settings.detail)
+                made = list(pool.map(carry_detail, made, known, coded, *shared))
+        results = [clip.copy() for clip in clips]
+        for result, frames in zip(results, made, strict=True):
+            result[hidden] = frames
         return results
 
     def _encode(self, references: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
