@@ -94,15 +94,16 @@ def measure(cell: Cell, context: Context) -> Outcome:
     dataset = load_dataset(cell.dataset, data_root=context.data_root, limit=limit, side=cell.size)
     protocol = protocol_for("interpolation", cell.dataset, side=cell.size)
     values: dict[str, Any] = {}
-    systems = {"": Coded(dataset, cell.codec, cell.detail), "repeat_": Repeat()}
-    for prefix, system in systems.items():
-        place = "-".join(map(str, (cell.dataset, cell.size, cell.clips, cell.codec, cell.detail)))
-        output = context.cache / "ceiling" / place / system.variant
+    clips = f"{cell.dataset}-{cell.size}-{cell.clips}"
+    for prefix, name, system in (
+        ("", f"{cell.codec}-{cell.detail:g}", Coded(dataset, cell.codec, cell.detail)),
+        ("repeat_", "repeat", Repeat()),  # the same for all codecs: found done from the second cell on
+    ):
         record = quality.score(
             dataset,
             protocol,
             system,
-            output,
+            context.cache / "ceiling" / clips / name,
             metrics=("psnr", "ssim", "lpips", "fid", "fvd"),
             limit=limit,
             device=context.device,
