@@ -10,6 +10,10 @@ This is ours, not the paper's, whose codec loses little. Where a codec loses not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+
 import cv2
 import numpy as np
 
@@ -23,6 +27,9 @@ PATCH = 7
 
 DOUBT = 0.2
 """Weight of adding nothing, beside at most 1 for each given frame."""
+
+MOST = 16
+"""Windows at a time."""
 
 
 def carry_detail(
@@ -55,6 +62,18 @@ def carry_detail(
             weight += trust
         result[index] = np.rint(np.clip(made[index] + share * total / weight, 0, 255))
     return result
+
+
+def carry_details(
+    made: Sequence[np.ndarray],
+    given: Sequence[np.ndarray],
+    coded: Sequence[np.ndarray],
+    mask: np.ndarray,
+    share: float = 1.0,
+) -> list[np.ndarray]:
+    """:func:`carry_detail` for each window of a batch, side by side: beside a fast GPU one processor core is slow."""
+    with ThreadPoolExecutor(min(len(made), MOST)) as pool:
+        return list(pool.map(carry_detail, made, given, coded, repeat(mask), repeat(share)))
 
 
 def _matched(frame: np.ndarray, coded: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

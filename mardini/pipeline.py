@@ -7,8 +7,6 @@ clip = pipeline.interpolate(first, last, 7, seed=0)       # 9 frames, first and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 from typing import Any, Self, Unpack
 
 import numpy as np
@@ -17,7 +15,7 @@ from torch import Tensor, nn
 
 from mardini import windows
 from mardini.codecs import Codec, decode_tiled, in_slices, load_codec, warn_of_other_latents
-from mardini.detail import carry_detail
+from mardini.detail import carry_details
 from mardini.errors import UserError
 from mardini.hub import Pretrained
 from mardini.masks import mask_from_given
@@ -39,9 +37,6 @@ from mardini.windows import (
 
 TILE = 128
 """Latents to a side (1024 px) above which frames are decoded in tiles."""
-
-CARRIERS = 16
-"""Windows of a batch at a time to which detail is carried over, on the processor: beside a fast GPU it is slow."""
 
 
 class MarDiniPipeline(Pretrained):
@@ -303,9 +298,7 @@ class MarDiniPipeline(Pretrained):
         if settings.detail:
             known = [clip[~hidden] for clip in clips]
             coded = [self._frames(latents, work, size) for latents in z_given]
-            with ThreadPoolExecutor(min(len(clips), CARRIERS)) as pool:
-                shared = repeat(hidden), repeat(settings.detail)
-                made = list(pool.map(carry_detail, made, known, coded, *shared))
+            made = carry_details(made, known, coded, hidden, settings.detail)
         results = [clip.copy() for clip in clips]
         for result, frames in zip(results, made, strict=True):
             result[hidden] = frames

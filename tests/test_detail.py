@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mardini.detail import carry_detail
+from mardini.detail import carry_detail, carry_details
 
 MOVED = 6
 """Pixels to the right from one frame to the next."""
@@ -54,6 +54,15 @@ def test_a_share_of_the_detail_is_that_share_of_what_is_added() -> None:
     )
     unclipped = np.isin(coded[1:2] + whole, (0, 255), invert=True)
     assert np.abs(whole / 2 - half)[unclipped].max() <= 1
+
+
+def test_windows_of_a_batch_keep_their_order_and_do_not_meet() -> None:
+    frames, coded = scene()
+    windows = [(coded[1:2], frames[::2], coded[::2]), (coded[1:2, ::-1], frames[::2, ::-1], coded[::2, ::-1])]
+    generated, given, known = ([window[part] for window in windows] for part in range(3))
+    both = carry_details(generated, given, known, BETWEEN)
+    for made, alone in zip(both, windows, strict=True):
+        np.testing.assert_array_equal(made, carry_detail(*alone, BETWEEN))
 
 
 def test_what_looks_like_no_given_frame_gets_no_detail() -> None:
