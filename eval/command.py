@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mardini.errors import UserError, unknown
+from mardini.guidance import allowed, scales, spelt
 from mardini.shipped import SHIPPED
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
     add("--guidance", type=float, metavar="X", help="of system mardini: 1 is none, 0 leaves the plan out")
     add(
         "--skip-guidance",
-        type=float,
-        metavar="X",
-        help="of system mardini: more makes things move as wholes, 0 is none, as in the paper "
-        "(default: 2, in interpolation 1)",
+        type=scales,
+        metavar="X[,Y]",
+        help="of system mardini: more makes things move as wholes, 0 is none, as in the paper; of two numbers the "
+        "first counts at full noise, the second at none (default: 2, in interpolation 3.5,0.5)",
     )
     add(
         "--detail",
@@ -208,10 +209,12 @@ def check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: give at least 1")
-    for name in ("guidance", "skip_guidance"):
-        value = getattr(options, name)
-        if value is not None and not 0 <= value < float("inf"):
-            raise UserError(f"--{name.replace('_', '-')} {value}: give 0 or more")
+    if options.guidance is not None and not 0 <= options.guidance < float("inf"):
+        raise UserError(f"--guidance {options.guidance}: give 0 or more")
+    if options.skip_guidance is not None and not allowed(options.skip_guidance):
+        raise UserError(
+            f"--skip-guidance {spelt(options.skip_guidance)}: give 0 (none) or more, or two such numbers, as 5,0"
+        )
     if options.detail is not None and not 0 <= options.detail <= 1:
         raise UserError(f"--detail {options.detail}: give 0 (none) to 1 (all of it)")
     if options.seed < 0:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mardini.errors import UserError, command
+from mardini.guidance import scales
 from mardini.shipped import SHIPPED
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--skip-guidance",
-        type=float,
-        metavar="X",
-        help="more makes things move as wholes; 0 is none, as in the paper (default: 2 for the same tasks, else 1)",
+        type=scales,
+        metavar="X[,Y]",
+        help="more makes things move as wholes; 0 is none, as in the paper; of two numbers the first counts at full "
+        "noise, the second at none (default: 2 for the same tasks, else 3.5,0.5)",
     )
     add(
         "--detail",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from mardini.diffusion import STEPS
+from mardini.guidance import Scales, scale_at
 from mardini.masks import MaskedFrames
 from mardini.model import MarDini
 from mardini.schedulers import DEFAULT, Scheduler, build_scheduler
@@ -30,7 +32,7 @@ def sample(
     generators: Sequence[torch.Generator] = (),
     denoise: Denoise | None = None,
     tick: Callable[[], object] | None = None,
-    skip_guidance: float = 0.0,
+    skip_guidance: Scales = 0.0,
 ) -> Tensor:
     """Generate the masked frames of a window.
 
@@ -55,7 +57,8 @@ def sample(
         generators: on the CPU, one a sample, for schedulers that add noise at every step.
         denoise: in place of the generator's own ``denoise``, e.g. compiled.
         tick: called after every diffusion step.
-        skip_guidance: its scale s; 0: none. Blocks from the skipped one on run twice a step.
+        skip_guidance: its scale s, or two: at full noise and at none, linear in time between; 0: none. Blocks from
+            the skipped one on run twice a step.
 
     Returns:
         Latents of the masked frames, (B, K - R, channels, H, W), in the precision of ``noise``.
@@ -80,13 +83,14 @@ def sample(
     for index, step in enumerate(scheduler.timesteps):
         at = torch.full((batch,), step + 1, device=z.device)
         state = scheduler.scaled(z, index).to(precision)
-        first, *others = velocities[0](state, at, skip=bool(skip_guidance)).to(z.dtype).split(batch)
+        scale = scale_at(skip_guidance, (step + 1) / STEPS)
+        first, *others = velocities[0](state, at, skip=scale > 0).to(z.dtype).split(batch)
         v = first
         if len(velocities) == 2:
             unconditional = velocities[1](state, at).to(z.dtype)
             v = unconditional + guidance * (v - unconditional)
         if others:
-            v = v + skip_guidance * (first - others[0])
+            v = v + scale * (first - others[0])
         z = scheduler.step(z, v, index, generators)
         if tick is not None:
             tick()

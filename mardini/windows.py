@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mardini.errors import UserError
+from mardini.guidance import Scales, allowed
 
 
 class Options(TypedDict, total=False):
@@ -21,13 +22,17 @@ class Options(TypedDict, total=False):
     seed: int | Sequence[int]
     steps: int | None
     guidance: float | None
-    skip_guidance: float
+    skip_guidance: Scales
     detail: float
     resolution: int | Literal["native"] | None
     scheduler: str
     batch_size: int | None
     progress: bool
 
+
+FALLING = (3.5, 0.5)
+"""Usual scales of skip guidance. At first, while things are placed, a strong push makes them sharp; at last, where
+detail is drawn, it draws too much of it."""
 
 OPEN_FUTURE: Options = {"guidance": 2.5, "skip_guidance": 2.0}
 """How image-to-video, expansion and roll-out are sampled. The paper's guidance for image-to-video; of the other two it
@@ -45,8 +50,9 @@ class Settings:
         steps: diffusion steps, 1 to 1000; ``None``: as many as the model is best sampled with, 25 unless its
             configuration says otherwise.
         guidance: scale of classifier-free guidance on the plan; ``None`` or 1: none.
-        skip_guidance: how much things are made to move as wholes, see :func:`mardini.sampling.sample`; 0: not at
-            all, as in the paper, and cheaper: the generator's last blocks then run once a step, not twice.
+        skip_guidance: how much things are made to move as wholes, see :func:`mardini.sampling.sample`: at every step
+            or, of two numbers, while all is noise and when none is left; 0: not at all, as in the paper, and
+            cheaper: the generator's last blocks then run once a step, not twice.
         detail: how much of the fine detail that the codec, and work at a lower resolution, lose of given frames is
             carried over to generated ones, see :func:`mardini.detail.carry_detail`; 0: none, as in the paper.
         resolution: pixels of the shorter side at which to work; ``"native"``: that of the frames; ``None``: that
@@ -61,7 +67,7 @@ class Settings:
     seed: int | Sequence[int] = 0
     steps: int | None = None
     guidance: float | None = None
-    skip_guidance: float = 1.0
+    skip_guidance: Scales = FALLING
     detail: float = 1.0
     resolution: int | Literal["native"] | None = None
     scheduler: str = "ddim"
@@ -75,8 +81,10 @@ class Settings:
             raise UserError(
                 f"resolution {self.resolution!r}: give at least 8 pixels, 'native', or leave it out"
             )
-        if not 0 <= self.skip_guidance < float("inf"):
-            raise UserError(f"skip_guidance {self.skip_guidance}: give 0 (none) or more, such as 1")
+        if not allowed(self.skip_guidance):
+            raise UserError(
+                f"skip_guidance {self.skip_guidance}: give 0 (none) or more, or two such numbers, as {FALLING}"
+            )
         if not 0 <= self.detail <= 1:
             raise UserError(f"detail {self.detail}: give 0 (none) to 1 (all of it)")
         if self.batch_size is not None:

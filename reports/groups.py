@@ -142,11 +142,15 @@ def codec(cells: Sequence[Record]) -> list[Table]:
     )
     titles = {"nano": "The codec of the models that ship", "mini-codec": "A larger one, for models to come"}
     found: dict[str, list[Row]] = {name: [] for name in titles}
-    for record in sorted(cells, key=lambda r: (r["cell"]["dataset"], r["cell"]["size"])):
+    for record in sorted(
+        cells, key=lambda r: [r["cell"][name] for name in ("dataset", "size", "refinement")]
+    ):
         names = tuple(of_cell(record, name) for name in ("psnr", "psnr_pca", "gain"))
-        row = Row((record["cell"]["dataset"], f"{record['cell']['size']} px"), names)
-        found.setdefault(record["cell"]["codec"], []).append(row)
-    labels, command = ("frames of", "squares"), RUN.format("codec")
+        cell = record["cell"]
+        latents = f"refined, {cell['refinement']} steps" if cell["refinement"] else "encoded"
+        row = Row((cell["dataset"], f"{cell['size']} px", latents), names)
+        found.setdefault(cell["codec"], []).append(row)
+    labels, command = ("frames of", "squares", "latents"), RUN.format("codec")
     blocks = [
         Block(
             f"{titles.get(name, 'Another')} ({name})", False, labels, columns, tuple(rows), "codec", command
@@ -156,7 +160,10 @@ def codec(cells: Sequence[Record]) -> list[Table]:
     ]
     if not blocks:
         return []
-    notes = ("PCA: of 8 x 8 x 3 blocks to as many numbers as the codec's, fitted to these very frames.",)
+    notes = (
+        "PCA: of 8 x 8 x 3 blocks to as many numbers as the codec's, fitted to these very frames.",
+        "Refined: moved along the decoder's gradient, from what the encoder says; as many numbers.",
+    )
     return [Table("codec", "Reconstruction by codec and PCA", tuple(blocks), notes)]
 
 

@@ -126,7 +126,9 @@ class Group:
             words = [f"--checkpoint {told['checkpoint']}"] if "checkpoint" in told else []
             words += [f"--{name} {told[name]:g}" for name in ("steps", "guidance") if f"-{name}" in variant]
             if "-skip" in variant:
-                words.append(f"--skip-guidance {told.get('skip_guidance', 0):g}")
+                told_scales = told.get("skip_guidance", 0)
+                scales = told_scales if isinstance(told_scales, list) else [told_scales]
+                words.append(f"--skip-guidance {','.join(f'{scale:g}' for scale in scales)}")
             if "-detail" in variant:
                 words.append(f"--detail {told.get('detail', 0):g}")
             found.append(" ".join([f"--systems {MODEL}", *words]))
@@ -135,7 +137,7 @@ class Group:
     @property
     def pictured(self) -> list[str]:
         """Systems that figures of many lines show: not those that differ from another in what is ours alone."""
-        plain = {name: re.sub(r"(-(skip|detail)[\d.]+)+$", "", name) for name in self.records}
+        plain = {name: re.sub(r"(-(skip|detail)[\d.]+(to[\d.]+)?)+$", "", name) for name in self.records}
         return [name for name in self.records if plain[name] == name or plain[name] not in self.records]
 
     @functools.cached_property

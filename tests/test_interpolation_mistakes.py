@@ -88,7 +88,10 @@ def test_wrong_predictions_are_refused_before_anything_is_scored(
         (["--steps", "4"], "--steps is for system 'mardini'"),
         (["--guidance", "0"], "--guidance is for system 'mardini'"),
         (["--guidance", "nan"], "--guidance nan: give 0 or more"),
-        (["--skip-guidance", "-1"], "--skip-guidance -1.0: give 0 or more"),
+        (
+            ["--skip-guidance", "-1"],
+            "--skip-guidance -1: give 0 (none) or more, or two such numbers, as 5,0",
+        ),
         (["--detail", "2"], "--detail 2.0: give 0 (none) to 1"),
         (["--detail", "0"], "--detail is for system 'mardini'"),
         (["--skip-guidance", "1"], "--skip-guidance is for system 'mardini'"),

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def train(out: Path, processes: int, *more: str, preset: str = "tiny") -> list[d
     return [json.loads(line) for line in (out / preset / stage / "log.jsonl").read_text().splitlines()]
 
 
+def train_as_one_and_two(out: Path, *more: str, preset: str = "tiny") -> list[list[dict[str, float]]]:
+    """The logs of the same stage by one process and by two, side by side."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda count: train(out / str(count), count, *more, preset=preset), (1, 2)))
+
+
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("start")
@@ -44,7 +51,7 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_processes_train_as_one(optimizer: str, codec: Path, tmp_path: Path) -> None:
     """Twenty steps: the first loss is the same, the curve within 1e-4, in a batch whose masks differ in number."""
     start = ["--stage", "joint-task", "--init", str(codec), "--optimizer", optimizer]
-    one, two = (train(tmp_path / str(count), count, *start) for count in (1, 2))
+    one, two = train_as_one_and_two(tmp_path, *start)
     assert len(one) == len(two) == 21
     assert two[1]["loss"] == pytest.approx(one[1]["loss"], rel=1e-6)
     for left, right in zip(one, two, strict=True):
@@ -56,7 +63,7 @@ def test_two_processes_train_as_one(optimizer: str, codec: Path, tmp_path: Path)
 def test_two_processes_train_a_codec_as_one(tmp_path: Path) -> None:
     """The large one, whose kernels are matrices of Muon in shards."""
     options = ["--stage", "codec", "--preset", "mini", "--clips", "16", "--resolution", "32", "--lr", "2e-4"]
-    one, two = (train(tmp_path / str(count), count, *options, preset="mini") for count in (1, 2))
+    one, two = train_as_one_and_two(tmp_path, *options, preset="mini")
     assert len(one) == len(two) == 5 and one[-1]["held_out"] < one[0]["held_out"]
     for left, right in zip(one, two, strict=True):
         assert right["held_out"] == pytest.approx(left["held_out"], rel=1e-4)

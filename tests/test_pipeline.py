@@ -372,10 +372,10 @@ def error(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_in_betweens_are_recognisable(shipped: MarDiniPipeline) -> None:
     """Over a few clips, what is made for a clip is closer to its true middle than to the other clips' middles."""
-    made_of = [make_clip(10_000_000 + seed, 9, (64, 64)) for seed in range(5)]
-    middles = [shipped.interpolate(clip[0], clip[-1], 7, seed=0, steps=8)[4] for clip in made_of]
+    made_of = [make_clip(10_000_000 + seed, 9, (64, 64)) for seed in range(4)]
+    middles = [shipped.interpolate(clip[0], clip[-1], 7, seed=0, steps=4)[4] for clip in made_of]
     errors = np.array([[error(made, clip[4]) for clip in made_of] for made in middles])
-    assert (errors.argmin(axis=1) == np.arange(5)).all()
+    assert (errors.argmin(axis=1) == np.arange(len(made_of))).all()
     assert np.diag(errors).mean() < 0.35 * errors.mean()
 
 

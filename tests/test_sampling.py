@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mardini.config import preset
 from mardini.diffusion import STEPS, add_noise, alpha_sigma, ddim_step, sampling_steps, velocity
 from mardini.errors import UserError
+from mardini.guidance import Scales
 from mardini.masks import MaskedFrames, mask_from_given, sample_masks
 from mardini.model import MarDini
 from mardini.sampling import sample
@@ -157,6 +158,21 @@ def test_skip_guidance_leads_away_from_a_generator_that_looks_at_no_other_frame(
     # In one step from pure noise the latents are minus the velocity, so guidance acts on them alike.
     torch.testing.assert_close(guided, plain + 2 * (plain - skipped), atol=1e-5, rtol=1e-5)
     assert (plain - skipped).abs().max() > 1e-4
+
+
+def test_two_scales_of_skip_guidance_go_from_the_first_to_the_second(tiny: MarDini) -> None:
+    """At the only step all is noise; of several, the later the nearer to the second."""
+    mask = mask_from_given(5, (0,))
+    sizes = (1, 4), (5, 2), (4, 4)
+    z_given, z_low, noise = (torch.randn(1, frames, 16, side, side) for frames, side in sizes)
+
+    def made(steps: int, scales: Scales) -> torch.Tensor:
+        return sample(tiny, z_given, z_low, mask, noise, steps, skip_guidance=scales)
+
+    assert torch.equal(made(1, (2.0, 0.0)), made(1, 2.0))
+    assert torch.equal(made(4, (2.0, 2.0)), made(4, 2.0)) and torch.equal(made(4, (0.0, 0.0)), made(4, 0.0))
+    falling, rising = made(2, (4.0, 0.0)), made(2, (0.0, 4.0))
+    assert min((falling - other).abs().max() for other in (rising, made(2, 4.0), made(2, 2.0))) > 1e-4
 
 
 def test_blocks_before_the_skipped_one_run_once_a_step() -> None:

@@ -13,7 +13,9 @@ import pytest
 from eval.systems.base import Task
 from eval.systems.mardini import Mardini, hash_of
 from mardini.errors import UserError
+from mardini.guidance import Scales, scale_at
 from mardini.shipped import SHIPPED, shipped
+from mardini.windows import FALLING
 
 
 class Fake:
@@ -35,7 +37,7 @@ class Fake:
         seed: int,
         steps: int,
         guidance: float | None,
-        skip_guidance: float,
+        skip_guidance: Scales,
         detail: float,
         scheduler: str,
     ) -> np.ndarray:
@@ -45,7 +47,7 @@ class Fake:
         made[given] = frames[given]
         made[:, 0, 0, 0] = steps
         made[:, 0, 0, 1] = int(10 * (guidance or 0))
-        made[:, 0, 0, 2] = int(10 * skip_guidance)
+        made[:, 0, 0, 2] = int(10 * scale_at(skip_guidance, 1))
         made[:, 0, 1, 0] = int(10 * detail)
         return made
 
@@ -71,7 +73,7 @@ def test_each_clip_has_its_own_seed_and_the_network_is_loaded_once(checkpoint: P
     clips = system.predict(tasks)
     assert Fake.loaded == [(checkpoint, "cpu")]
     assert [int(clip[4, 1, 1, 1]) for clip in clips] == [3, 5]
-    assert clips[0][4, 0, 0].tolist() == [4, 0, 10] and clips[0][4, 0, 1, 0] == 10
+    assert clips[0][4, 0, 0].tolist() == [4, 0, 35] and clips[0][4, 0, 1, 0] == 10
     assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0].tolist() == [25, 25, 20]
     np.testing.assert_array_equal(system.predict(tasks[1:])[0], clips[1])
 
@@ -82,9 +84,11 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     assert Mardini(checkpoint, steps=8).variant == system.variant + "-steps8"
     described = system.describe()
     assert described["steps"] == 25 and "guidance" not in described
-    assert described["skip_guidance"] == described["detail"] == 1
+    assert described["skip_guidance"] == list(FALLING) and described["detail"] == 1
     open_future = Mardini(checkpoint, task="expansion").describe()
     assert open_future["guidance"] == 2.5 and open_future["skip_guidance"] == 2
+    assert Mardini(checkpoint, skip_guidance=FALLING).describe() == described
+    assert Mardini(checkpoint, skip_guidance=(4.5, 1)).variant == system.variant + "-skip4.5to1"
     papers = Mardini(checkpoint, task="expansion", skip_guidance=0, detail=0)
     assert papers.variant == system.variant + "-skip0-detail0"
     assert not {"skip_guidance", "detail"} & papers.describe().keys()

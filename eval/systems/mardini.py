@@ -15,6 +15,7 @@ from eval.workers import workers
 from mardini.config import STEPS
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
+from mardini.guidance import Scales, spelt
 from mardini.shipped import SHIPPED, by_name, name_of, shipped
 from mardini.windows import OPEN_FUTURE, Options, Settings
 
@@ -37,7 +38,7 @@ class Mardini:
         task: decides the guidance where none is given.
         scheduler: ``ddim``, or a scheduler of diffusers, see ``mardini.schedulers``.
         guidance: scale of classifier-free guidance on the plan; 1: none; 0: without the plan, the generator alone.
-        skip_guidance: scale of skip guidance; 0: none, the paper's way.
+        skip_guidance: scale of skip guidance, or two, see ``mardini.guidance``; 0: none, the paper's way.
         detail: share of given frames' fine detail that is carried over; 0: none, the paper's way.
     """
 
@@ -52,7 +53,7 @@ class Mardini:
         *,
         scheduler: str = SCHEDULER,
         guidance: float | None = None,
-        skip_guidance: float | None = None,
+        skip_guidance: Scales | None = None,
         detail: float | None = None,
     ) -> None:
         folder = shipped() if checkpoint is None else by_name(checkpoint) or checkpoint
@@ -84,7 +85,7 @@ class Mardini:
         if guidance is not None:
             parts.append(f"guidance{guidance:g}")
         if skip_guidance is not None:
-            parts.append(f"skip{skip_guidance:g}")
+            parts.append(f"skip{spelt(skip_guidance).replace(',', 'to')}")
         if detail is not None:
             parts.append(f"detail{detail:g}")
         self.variant = "-".join(parts)
@@ -96,7 +97,8 @@ class Mardini:
         if self.guidance is not None:
             described["guidance"] = self.guidance
         if self.skip_guidance:
-            described["skip_guidance"] = self.skip_guidance
+            scales = self.skip_guidance
+            described["skip_guidance"] = list(scales) if isinstance(scales, tuple) else scales
         if self.detail:
             described["detail"] = self.detail
         if self.scheduler != SCHEDULER:
