@@ -30,7 +30,7 @@ def refined(codec: Codec, frames: Tensor, steps: int = 20) -> Tensor:
         codec: any of :func:`mardini.codecs.load_codec`.
         frames: (B, 3, H, W) in [0, 1]; frames do not depend on each other. Memory is that of training on them, so
             give large ones a few at a time.
-        steps: 0: ``codec.encode(frames)`` itself. 5 do two thirds of what 40 do, 20 nearly all.
+        steps: 0: ``codec.encode(frames)`` itself. 5 do three quarters of what 40 do, 20 nearly all.
 
     Returns:
         (B, channels, H / 8, W / 8).
