@@ -20,6 +20,7 @@ from mardini.pipeline import MarDiniPipeline
 from mardini.synthetic import make_clip
 from mardini.vae import FACTOR, LatentCodec
 from mardini.video import resize, to_float, to_uint8
+from mardini.windows import FALLING
 
 
 def random_pipeline(**options: Any) -> MarDiniPipeline:
@@ -106,7 +107,7 @@ def test_images_to_video_and_expansion_are_guided_unless_told(tiny: MarDiniPipel
     np.testing.assert_array_equal(moved, tiny.fill(clip, (0,), steps=2, guidance=2.5, skip_guidance=2))
     papers = tiny.animate(clip[0], 4, steps=2, skip_guidance=0)
     np.testing.assert_array_equal(papers, tiny.fill(clip, (0,), steps=2, guidance=2.5, skip_guidance=0))
-    free = tiny.animate(clip[0], 4, steps=2, guidance=None, skip_guidance=1)
+    free = tiny.animate(clip[0], 4, steps=2, guidance=None, skip_guidance=FALLING)
     np.testing.assert_array_equal(free, tiny.fill(clip, (0,), steps=2))
     assert (free != moved).any() and (papers != moved).any()
     longer = tiny.expand(clip[:2], 3, steps=2)
