@@ -6,6 +6,7 @@ Nothing here needs torch.
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 Scales = float | tuple[float, float]
@@ -19,10 +20,12 @@ def scale_at(of: Scales, time: float) -> float:
 
 
 def allowed(given: Scales) -> bool:
-    """Whether one number or two, all finite and 0 or more."""
+    """Whether one number or two in a tuple, all finite and 0 or more."""
     pair = isinstance(given, tuple)
     values = given if isinstance(given, tuple) else (given,)
-    return len(values) == 1 + pair and all(0 <= value < math.inf for value in values)
+    return len(values) == 1 + pair and all(
+        isinstance(value, Real) and 0 <= value < math.inf for value in values
+    )
 
 
 def scales(text: str) -> Scales:

@@ -27,7 +27,9 @@ def test_numbers_that_make_no_sense_are_read_and_not_allowed(text: str) -> None:
     assert not allowed(scales(text)) and spelt(scales(text)) == text
 
 
-@pytest.mark.parametrize("given", [(), (1,), (1.0, 2.0, 3.0), (1.0, float("nan")), -0.5])
+@pytest.mark.parametrize(
+    "given", [(), (1,), (1.0, 2.0, 3.0), (1.0, float("nan")), -0.5, [5.0, 0.0], "1", None]
+)
 def test_other_scales_are_not_allowed(given: Any) -> None:
     assert not allowed(given)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -26,8 +27,6 @@ def codec(request: pytest.FixtureRequest) -> LatentCodec:
 @pytest.fixture(scope="module")
 def frames() -> Tensor:
     """Six crops of pictures that no codec was trained on."""
-    import numpy as np
-
     rng = np.random.default_rng(0)
     return to_float(np.concatenate([crops(sheet(HELD_OUT + n), rng, 2, 32) for n in range(3)]))
 
