@@ -63,7 +63,8 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
         type=scales,
         metavar="X[,Y]",
         help="of system mardini: more makes things move as wholes, 0 is none, as in the paper; of two numbers the "
-        "first counts at full noise, the second at none (default: 2, in interpolation 3.5,0.5)",
+        "first counts at full noise, the second at none (default: 3.5,0.5 in interpolation, 3,0.5 in image-to-video, 2 "
+        "in expansion)",
     )
     add(
         "--detail",

@@ -91,7 +91,8 @@ def choices(model: MarDini, codec: nn.Module) -> list[str]:
         "128 frames; where those after the last image lie is not given).",
         "Guidance is 2.5 for image-to-video and none for interpolation, as in the paper; 2.5 for expansion and "
         "roll-out is our choice.",
-        "Skip guidance (Hyung et al. 2024) of 2 in these three tasks and of 1 in all others; 0 is the paper's way.",
+        "Skip guidance (Hyung et al. 2024) of 2 in expansion and roll-out, falling with the noise from 3 to 0.5 in "
+        "image-to-video and from 3.5 to 0.5 in all else; 0 is the paper's way.",
         "Fine detail that the codec loses of given frames is carried over to generated ones by optical flow "
         "(`mardini/detail.py`); `detail=0` is the paper's way.",
     ]

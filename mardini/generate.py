@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         type=scales,
         metavar="X[,Y]",
         help="more makes things move as wholes; 0 is none, as in the paper; of two numbers the first counts at full "
-        "noise, the second at none (default: 2 for the same tasks, else 3.5,0.5)",
+        "noise, the second at none (default: 3,0.5 for animate, 2 for expand and rollout, else 3.5,0.5)",
     )
     add(
         "--detail",

@@ -25,6 +25,7 @@ from mardini.schedulers import build_scheduler
 from mardini.vae import FACTOR
 from mardini.video import resize, to_float, to_uint8
 from mardini.windows import (
+    ONE_IMAGE,
     OPEN_FUTURE,
     Bar,
     Options,
@@ -99,11 +100,11 @@ class MarDiniPipeline(Pretrained):
         """Image to video: uint8 (H, W, 3) -> (n + 1, H, W, 3), the image first, in one window.
 
         ``n``: default, as many as fill the window that the model was trained on. ``guidance``: default 2.5, and
-        ``skip_guidance``: default 2, which is our choice.
+        ``skip_guidance``: default (3, 0.5), which is our choice.
         """
         images, answer = as_batch(image, 3, "image")
         n = self.model.config.frames - 1 if n is None else n
-        return answer(self._expand([image[None] for image in images], n, options))
+        return answer(self._expand([image[None] for image in images], n, {**ONE_IMAGE, **options}))
 
     def expand(self, frames: Any, n: int, **options: Unpack[Options]) -> Any:
         """``n`` frames after a clip, in one window with all of it: (T, H, W, 3) -> (T + n, H, W, 3).

@@ -35,9 +35,12 @@ FALLING = (3.5, 0.5)
 detail is drawn, it draws too much of it."""
 
 OPEN_FUTURE: Options = {"guidance": 2.5, "skip_guidance": 2.0}
-"""How image-to-video, expansion and roll-out are sampled. The paper's guidance for image-to-video; of the other two it
-says nothing, and our choice is the same: there too the future is open. All else runs without guidance on the plan, as
-in the paper. Skip guidance, more of it here, is ours: without it small models let what moves dissolve."""
+"""How expansion and roll-out are sampled. The paper's guidance for image-to-video; of these two it says nothing, and
+our choice is the same: there too the future is open. All else runs without guidance on the plan, as in the paper. Skip
+guidance, more of it here, is ours: without it small models let what moves dissolve."""
+
+ONE_IMAGE: Options = {**OPEN_FUTURE, "skip_guidance": (3.0, 0.5)}
+"""How image-to-video is sampled. Where no motion is given, falling scales of skip guidance draw sharper frames."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,20 @@ def test_no_frame_of_another_data_set_is_ever_written(
     assert not PICTURES & {path.stem for path in (tmp_path / "out" / "figures").iterdir()}
 
 
+def test_a_variant_of_what_is_ours_alone_is_in_the_tables_only(tmp_path: Path) -> None:
+    make_group(tmp_path)
+    (before,) = sets(read_groups([tmp_path]))
+    (folder,) = (path.parent for path in tmp_path.rglob("mardini/record.json"))
+    shutil.copytree(folder, folder.with_name("mardini-skip0-detail0"))
+    (after,) = sets(read_groups([tmp_path]))
+    assert after[0]["left_out"] == ["mardini-skip0-detail0"] and before[0]["left_out"] == []
+    assert after[0]["systems"] == before[0]["systems"] == ["blend", "flow", "mardini", "mardini-guidance0"]
+    assert [sheet.name for sheet in after[1]] == [sheet.name for sheet in before[1]]
+    shutil.rmtree(folder)
+    (alone,) = sets(read_groups([tmp_path]))  # of nothing else in the report
+    assert "mardini-skip0-detail0" in alone[0]["systems"] and alone[0]["left_out"] == []
+
+
 def test_a_group_is_shown_only_if_every_record_says_so(tmp_path: Path) -> None:
     make_group(tmp_path)
     (path,) = tmp_path.rglob("flow/record.json")

@@ -74,7 +74,7 @@ def test_each_clip_has_its_own_seed_and_the_network_is_loaded_once(checkpoint: P
     assert Fake.loaded == [(checkpoint, "cpu")]
     assert [int(clip[4, 1, 1, 1]) for clip in clips] == [3, 5]
     assert clips[0][4, 0, 0].tolist() == [4, 0, 35] and clips[0][4, 0, 1, 0] == 10
-    assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0].tolist() == [25, 25, 20]
+    assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0].tolist() == [25, 25, 30]
     np.testing.assert_array_equal(system.predict(tasks[1:])[0], clips[1])
 
 
@@ -85,8 +85,9 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     described = system.describe()
     assert described["steps"] == 25 and "guidance" not in described
     assert described["skip_guidance"] == list(FALLING) and described["detail"] == 1
-    open_future = Mardini(checkpoint, task="expansion").describe()
-    assert open_future["guidance"] == 2.5 and open_future["skip_guidance"] == 2
+    expanding, animating = (Mardini(checkpoint, task=task).describe() for task in ("expansion", "i2v"))
+    assert expanding["guidance"] == animating["guidance"] == 2.5
+    assert expanding["skip_guidance"] == 2 and animating["skip_guidance"] == [3, 0.5]
     assert Mardini(checkpoint, skip_guidance=FALLING).describe() == described
     assert Mardini(checkpoint, skip_guidance=(4.5, 1)).variant == system.variant + "-skip4.5to1"
     papers = Mardini(checkpoint, task="expansion", skip_guidance=0, detail=0)

@@ -17,12 +17,14 @@ from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
 from mardini.guidance import Scales, spelt
 from mardini.shipped import SHIPPED, by_name, name_of, shipped
-from mardini.windows import OPEN_FUTURE, Options, Settings
+from mardini.windows import ONE_IMAGE, OPEN_FUTURE, Options, Settings
 
 if TYPE_CHECKING:
     from eval.protocols import TaskName
 
 SCHEDULER = "ddim"
+USUAL: dict[TaskName, Options] = {"interpolation": {}, "i2v": ONE_IMAGE, "expansion": OPEN_FUTURE}
+"""How the pipeline samples in each task where nothing else is asked for."""
 
 
 class Mardini:
@@ -35,7 +37,7 @@ class Mardini:
         checkpoint: folder of a checkpoint, or the name of one that ships with the package; ``None``: its first.
         steps: diffusion steps; ``None``: as the checkpoint's configuration has it, see ``mardini.config``.
         device: ``cpu``, ``cuda`` ...
-        task: decides the guidance where none is given.
+        task: decides the guidance, and skip guidance, where none is given.
         scheduler: ``ddim``, or a scheduler of diffusers, see ``mardini.schedulers``.
         guidance: scale of classifier-free guidance on the plan; 1: none; 0: without the plan, the generator alone.
         skip_guidance: scale of skip guidance, or two, see ``mardini.guidance``; 0: none, the paper's way.
@@ -65,7 +67,7 @@ class Mardini:
             raise UserError(f"--steps {steps}: give at least 1")
         usual_steps = steps_of(folder)
         self.checkpoint, self.steps, self.device = folder, steps or usual_steps, device
-        usual: Options = {} if task == "interpolation" else OPEN_FUTURE
+        usual = USUAL[task]
         self.scheduler = scheduler
         self.guidance = usual.get("guidance") if guidance is None else guidance
         self.skip_guidance = (

@@ -64,12 +64,15 @@ def sets(groups: Sequence[Group]) -> list[tuple[dict[str, Any], list[Sheet]]]:
 
 
 def of_group(group: Group) -> tuple[dict[str, Any], list[Sheet]]:
-    """Clips with their systems; true frames are in the sheet of the truth alone, as given ones are everywhere."""
+    """Clips with the systems that are pictured; true frames, and so given ones, are in the sheet of the truth alone.
+
+    With those that differ from another in what is ours alone the page would hold twice as many frames.
+    """
     frames, first = Frames(group), group.first
     given, count = first["frames"]["given"], first["frames"]["clip"]
     places = sorted({*some(count, AT_MOST), *given})
     made_places = [place for place in places if place not in given]
-    rows = {variant: {row["clip"]: row for row in group.rows(variant)} for variant in group.records}
+    rows = {variant: {row["clip"]: row for row in group.rows(variant)} for variant in group.pictured}
     names = metrics(rows)
     sheets, clips = [], []
     made = {variant: frames.made(variant) for variant in rows}
@@ -93,6 +96,7 @@ def of_group(group: Group) -> tuple[dict[str, Any], list[Sheet]]:
         "places": places,
         "given": given,
         "systems": list(rows),
+        "left_out": [variant for variant in group.records if variant not in rows],
         "metrics": {name: {"label": label, **direction(group, name)} for name, label in names.items()},
         "clips": clips,
     }

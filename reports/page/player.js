@@ -64,7 +64,9 @@ function arrange() {
   state.cards = clips.map((clip) => new Card(set, clip));
   byId("clip-list").replaceChildren(...state.cards.map((card) => card.node));
   state.cards.forEach((card) => watcher.observe(card.node));
-  byId("shown").textContent = `${clips.length} of ${set.clips.length} clips; scores: ${set.name}/*/clips.jsonl`;
+  const others = set.left_out.length ? `; in the tables alone: ${set.left_out.join(", ")}` : "";
+  byId("shown").textContent =
+    `${clips.length} of ${set.clips.length} clips; scores: ${set.name}/*/clips.jsonl${others}`;
   go(state.step);
 }
 
