@@ -104,7 +104,7 @@ class MarDiniPipeline(Pretrained):
         """
         images, answer = as_batch(image, 3, "image")
         n = self.model.config.frames - 1 if n is None else n
-        return answer(self._expand([image[None] for image in images], n, {**ONE_IMAGE, **options}))
+        return answer(self._expand([image[None] for image in images], n, Settings.of(options, **ONE_IMAGE)))
 
     def expand(self, frames: Any, n: int, **options: Unpack[Options]) -> Any:
         """``n`` frames after a clip, in one window with all of it: (T, H, W, 3) -> (T + n, H, W, 3).
@@ -113,7 +113,7 @@ class MarDiniPipeline(Pretrained):
         :meth:`rollout`. ``guidance``: default 2.5, ``skip_guidance``: 2, our choice.
         """
         clips, answer = as_batch(frames, 4)
-        return answer(self._expand(clips, n, options))
+        return answer(self._expand(clips, n, Settings.of(options, **OPEN_FUTURE)))
 
     def fill(
         self,
@@ -227,10 +227,9 @@ class MarDiniPipeline(Pretrained):
                 clips = [np.concatenate([clip, part[keep:]]) for clip, part in zip(clips, made, strict=True)]
         return answer([clip[:length] for clip in clips])
 
-    def _expand(self, clips: list[np.ndarray], n: int, options: Options) -> list[np.ndarray]:
+    def _expand(self, clips: list[np.ndarray], n: int, settings: Settings) -> list[np.ndarray]:
         at_least_one("the number of frames to add", n)
         given = range(len(clips[0]))
-        settings = Settings.of(options, **OPEN_FUTURE)
         return self._fill([extended(clip, n) for clip in clips], given, settings)
 
     def _fill(self, clips: list[np.ndarray], given: Sequence[int], settings: Settings) -> list[np.ndarray]:
