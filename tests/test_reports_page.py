@@ -109,15 +109,21 @@ class Browser:
         self.run(script, selector, value)
 
     def pixel(self, clip: str, system: str) -> list[int]:
-        """Mean colour of a canvas, once what was asked for is drawn."""
+        """Mean colour of a canvas, once what was asked for is drawn: its label says what it shows."""
         script = """const done = arguments[2];
         const c = document.querySelector(`[data-clip="${arguments[0]}"] [data-system="${arguments[1]}"] canvas`);
+        const place = document.getElementById("place").textContent;
+        const difference = document.getElementById("difference").ariaPressed === "true";
         c.scrollIntoView();
-        setTimeout(() => {
+        function look() {
+          const label = c.ariaLabel ?? "";
+          if (!`${label},`.includes(`, ${place},`) || label.startsWith("difference") !== difference)
+            return setTimeout(look, 20);
           const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data, sum = [0, 0, 0];
           for (let i = 0; i < d.length; i++) if (i % 4 < 3) sum[i % 4] += d[i];
           done(sum.map((s) => s / (d.length / 4)));
-        }, 150)"""
+        }
+        look()"""
         return self.driver.execute_async_script(script, clip, system)
 
     def key(self, key: str) -> None:
@@ -253,7 +259,7 @@ def test_all_systems_play_in_step(browser: Browser) -> None:
     browser.key(" ")
     assert browser.texts("#play") == ["Pause"]
     seen = set()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while len(seen) < 4 and time.monotonic() < until:
         seen.add(browser.texts("#place")[0])
         time.sleep(0.05)
@@ -262,7 +268,8 @@ def test_all_systems_play_in_step(browser: Browser) -> None:
     place = browser.texts("#place")
     time.sleep(0.2)
     assert browser.texts("#place") == place
-    browser.pixel("synth/00000", "truth")
+    for system in ("truth", *SYSTEMS):
+        browser.pixel("synth/00000", system)
     frame = place[0].split(",")[0].split()[-1]
     script = (
         "return [...document.querySelectorAll('[data-clip=\"synth/00000\"] canvas')].map((c) => c.ariaLabel)"

@@ -62,11 +62,11 @@ class Card {
         ? Object.fromEntries(Object.entries(view.made.frames).map(([name, all]) => [name, all[made]])) : null;
       if (view.made?.scores) view.score.replaceChildren(...this.table(view.made, scores));
       const what = `${view.system}, frame ${place}${given ? ", given" : ""}${scores ? `, ${this.words(scores)}` : ""}`;
-      view.canvas.setAttribute("aria-label", state.difference ? `difference of ${what}` : what);
       if (view.absent) continue;
       const own = view.system === "truth" || given ? [truth, step] : [await sheet(view.made.sheet), made];
       if (state.step !== step) return;  // another frame was asked for meanwhile
       this.draw(view, own, [truth, step], state);
+      view.canvas.setAttribute("aria-label", state.difference ? `difference of ${what}` : what);
     }
   }
 
