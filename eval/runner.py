@@ -12,16 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eval.datasets.base import Clip, Dataset
+from eval.features import Extraction, Seen
 from eval.metrics.base import Video
 from eval.pending import Job, Pending
 from eval.protocols import Protocol
 from eval.record import assemble, has_columns
-from eval.results import FeatureCache, Store, pixels_of, protocol_folder, stacked
+from eval.results import pixels_of, protocol_folder, stacked
 from eval.shards import Shard, claim
 from eval.systems.base import System, Task, clip_seed, keep_given
 from eval.systems.predictions import Predictions
@@ -90,15 +91,6 @@ class Run:
         return record is not None and record.get("key") == job.key and has_columns(record, self.metrics)
 
 
-class Seen(NamedTuple):
-    """Frames whose features are wanted: where they are kept, of which clip, the frames' hash, and they themselves."""
-
-    store: Store
-    clip_id: str
-    of: str
-    frames: np.ndarray
-
-
 class Loop:
     """The work of a run that is not finished.
 
@@ -110,7 +102,7 @@ class Loop:
         self.run_, self.jobs, self.protocol, self.metrics = run, list(jobs), run.protocol, run.metrics
         self.pending = Pending(run)
         self.reference, self.pixels = self.pending.reference, self.pending.pixels
-        self.cache = FeatureCache()
+        self.extraction = Extraction(self.pending)
         self.together = run.device != "cpu"
 
     def run(self) -> None:
@@ -182,7 +174,7 @@ class Loop:
         true: list[Future[None]] = []
         if self.protocol.truth:
             groups = [clips] if self.together else [[clip] for clip in clips]
-            true = [pool.submit(self._reference_features, part, references) for part in groups]
+            true = [pool.submit(self.extraction.of_true_clips, part, references) for part in groups]
         scored: list[tuple[Job, list[Future[dict[str, Any]]]]] = []
         for job in self.jobs:
             todo = [clip for clip in clips if self.pending.of(job, clip.id)]
@@ -191,7 +183,7 @@ class Loop:
             spent: Sequence[dict[str, float] | None] = [None] * len(todo)
             if self.together:
                 made = [(clip.id, predictions[clip.id][0]) for clip in todo]
-                spent = self._features([Seen(job.store, name, pixels_of(f), f) for name, f in made])
+                spent = self.extraction.of([Seen(job.store, name, pixels_of(f), f) for name, f in made])
             futures = [
                 pool.submit(self._score, job, clip, *predictions[clip.id], references[clip.id], seconds)
                 for clip, seconds in zip(todo, spent, strict=True)
@@ -275,48 +267,9 @@ class Loop:
             row["frames"] |= values
             row["metrics"] |= {metric.name: self.pending.identities[metric.name] for metric in part}
         if spent is None:
-            (spent,) = self._features([Seen(job.store, clip.id, prediction, frames)])
+            (spent,) = self.extraction.of([Seen(job.store, clip.id, prediction, frames)])
         row["seconds"]["metrics"] |= spent
         return row
-
-    def _reference_features(self, clips: Sequence[Clip], frames: Mapping[str, np.ndarray]) -> None:
-        """Features of true clips, computed unless some run on this machine has done so before."""
-        wanted = [
-            Seen(self.reference, clip.id, self.pixels.known[clip.id], frames[clip.id]) for clip in clips
-        ]
-        for seen in wanted:
-            keys = self.pending.feature_keys(seen.of)
-            if (
-                not self.run_.force
-                and self.pending.sets(*seen[:3])
-                and (kept := self.cache.load(seen.of, keys))
-            ):
-                self.reference.save_features(seen.clip_id, kept, keys)
-        for seen, seconds in zip(wanted, self._features(wanted), strict=True):
-            if seconds:
-                keys = self.pending.feature_keys(seen.of)
-                self.cache.save(seen.of, self.reference.load_features(seen.clip_id, keys), keys)
-
-    def _features(self, wanted: Sequence[Seen]) -> list[dict[str, float]]:
-        """Compute and save what is missing of the features of some clips; the seconds that each took, by metric."""
-        spent: list[dict[str, float]] = [{} for _ in wanted]
-        lost = [self.pending.sets(*seen[:3]) for seen in wanted]
-        arrays: list[dict[str, np.ndarray]] = [{} for _ in wanted]
-        for metric in self.metrics.extractors:
-            places = [place for place, missing in enumerate(lost) if metric in missing]
-            if not places:
-                continue
-            began = time.perf_counter()
-            clips = [wanted[place].frames for place in places]
-            found = metric.features(clips, self.protocol.targets, self.protocol.middle)
-            seconds = (time.perf_counter() - began) / len(places)
-            for place, features in zip(places, found, strict=True):
-                arrays[place] |= features
-                spent[place][metric.name] = seconds
-        for seen, features in zip(wanted, arrays, strict=True):
-            if features:
-                seen.store.save_features(seen.clip_id, features, self.pending.feature_keys(seen.of))
-        return spent
 
     def _close(self) -> None:
         """Put the rows in order and write the records."""
