@@ -105,6 +105,7 @@ def model_card(
     records: Sequence[Mapping[str, Any]] = (),
     logs: Mapping[str, Path] | None = None,
     data: str | None = None,
+    summary: str | None = None,
     notes: str | None = None,
     curves: str | None = None,
 ) -> str:
@@ -115,6 +116,7 @@ def model_card(
         records: of ``python -m eval.interpolation``, one a column of the tables of results.
         logs: training stage -> its ``log.jsonl``; stages without one are not listed.
         data: a sentence on what it was trained on.
+        summary: Markdown on what it does well and what not, put on top.
         notes: Markdown on how it was trained, put below the table of stages.
         curves: name of a picture of the training curves, beside the card.
 
@@ -135,6 +137,7 @@ def model_card(
         "([arXiv:2410.20280](https://arxiv.org/abs/2410.20280)): a planner of masked frames and a light diffusion "
         "generator. From any given frames of a clip it makes the others: interpolation, image-to-video, expansion, "
         "slow motion.\n",
+        *([summary.strip() + "\n"] if summary else []),
         "## Configuration\n",
         _table(
             ("part", "parameters", "shape"),
@@ -289,7 +292,9 @@ def main(argv: list[str] | None = None) -> int:
         help="folders of results: the records below them are columns, but for those of other checkpoints",
     )
     parser.add_argument("--data", help="a sentence on the training data")
-    parser.add_argument("--notes", type=Path, help="Markdown on how it was trained, put into the card")
+    texts = {"summary": "what it does well and what not, put on top", "notes": "how it was trained"}
+    for name, what in texts.items():
+        parser.add_argument(f"--{name}", type=Path, help=f"Markdown on {what}")
     options = parser.parse_args(argv)
     for flag, folder in (("runs", options.runs), *(("records", folder) for folder in options.records)):
         if folder is not None and not folder.is_dir():
@@ -302,11 +307,13 @@ def main(argv: list[str] | None = None) -> int:
     records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     records = [record for record in records if _told_here(record, options.checkpoint.resolve().name)]
     logs = find_logs(options.runs) if options.runs else {}
-    if options.notes is not None and not options.notes.is_file():
-        raise UserError(f"--notes {options.notes} is no file: give one, or leave it out")
-    notes = options.notes.read_text(encoding="utf-8") if options.notes else None
+    given = {name: file for name in texts if (file := getattr(options, name)) is not None}
+    for name, file in given.items():
+        if not file.is_file():
+            raise UserError(f"--{name} {file} is no file: give one, or leave it out")
+    told = {name: file.read_text(encoding="utf-8") for name, file in given.items()}
     curves = CURVES if (options.checkpoint / CURVES).is_file() else None
-    card = model_card(model, codec, records=records, logs=logs, data=options.data, notes=notes, curves=curves)
+    card = model_card(model, codec, records=records, logs=logs, data=options.data, curves=curves, **told)
     with atomic(options.checkpoint / "README.md") as temporary:
         temporary.write_text(card, encoding="utf-8")
     print(options.checkpoint / "README.md")

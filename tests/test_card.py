@@ -85,12 +85,15 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("2-codec", "3-codec.2"):  # as training's --logs leaves them
         (tmp_path / f"{name}.jsonl").write_text(json.dumps({"clips": 7, "loss": 0.5}))
     (tmp_path / "notes.md").write_text("Two cores, an hour.")
+    (tmp_path / "summary.md").write_text("Sees far.")
     (folder / "training.png").touch()
-    assert main([str(folder), "--runs", str(tmp_path), "--notes", str(tmp_path / "notes.md")]) == 0
+    texts = ["--notes", str(tmp_path / "notes.md"), "--summary", str(tmp_path / "summary.md")]
+    assert main([str(folder), "--runs", str(tmp_path), *texts]) == 0
     card = (folder / "README.md").read_text()
     assert "| codec | codec |" in card and "| codec.2 | codec |" in card
-    assert "Two cores, an hour." in card and "](training.png)" in card
-    for flag in ("--runs", "--notes"):
+    assert card.index("Sees far.") < card.index("## Configuration") < card.index("Two cores, an hour.")
+    assert "](training.png)" in card
+    for flag in ("--runs", "--notes", "--summary"):
         assert main([str(folder), flag, str(tmp_path / "nothing")]) == 2
         assert "is no f" in capsys.readouterr().err
 
