@@ -60,12 +60,12 @@ def find_weights(name: str, weights_dir: Path | None = None) -> Path | None:
             if not found.startswith(weight.sha256):
                 raise UserError(
                     f"{path} has SHA-256 {found}, but {weight.file} must have {weight.pin}: delete it and "
-                    "run python -m eval weights to fetch it again"
+                    "run python -m eval weights --fetch to have it again"
                 )
             if weight.md5 and _md5(path.resolve(), status.st_size, status.st_mtime_ns) != weight.md5:
                 raise UserError(
-                    f"{path} has another MD5 than {weight.md5}: delete it and run python -m eval weights to fetch it "
-                    "again"
+                    f"{path} has another MD5 than {weight.md5}: delete it and run python -m eval weights --fetch "
+                    "to have it again"
                 )
             _used[name] = found
             return path
