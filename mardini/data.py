@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # of mallopt(3)
 SCENE_SECONDS = 8 / 24
 """How long a procedural scene lasts: 9 frames at 24 FPS show all of it. Its motion is scaled for that."""
+OF_A_RUN = 1_000_000
+"""Procedural clips that runs of neighbouring ``--seed`` lie apart."""
+BEYOND = 1_000_000_000_000
+"""Past the held-out clips and those of every benchmark, of which ``--seed`` 9 and more would otherwise be."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,11 @@ def clip_times(seed: int, frames: int, fps: float) -> np.ndarray:
     return np.linspace(start, start + span, frames)
 
 
+def first_clip(seed: int) -> int:
+    """Number of the first procedural clip (of a codec: picture) that a training run of ``--seed`` learns from."""
+    return seed * OF_A_RUN if (seed + 1) * OF_A_RUN <= HELD_OUT else BEYOND + seed * OF_A_RUN
+
+
 def apart(count: int, first: int) -> None:
     """Refuse ``count`` training seeds from ``first`` on that run into the held-out ones."""
     if first < HELD_OUT < first + count:
@@ -93,6 +102,7 @@ class Pictures(Dataset[Item]):
     def __init__(self, count: int, frames: int, resolution: int, first: int = 0) -> None:
         self.count, self.first, self.frames, self.resolution = count, first, frames, resolution
         self.pool = max(6000, count // self.CUTS)
+        apart(self.pool, first)
         self._kept: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:

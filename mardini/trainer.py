@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 
 from mardini import checkpoint, optimizer, parallel, stages
 from mardini.config import CodecConfig, MarDiniConfig, preset
-from mardini.data import Item, Pictures, Problems, SyntheticClips, batches, keep_memory, to_batch
+from mardini.data import Item, Pictures, Problems, SyntheticClips, batches, first_clip, keep_memory, to_batch
 from mardini.errors import UserError
 from mardini.files import write_json
 from mardini.model import MarDini
@@ -191,14 +191,11 @@ def _on(codec: CodecConfig, config: MarDiniConfig, folder: Path) -> MarDiniConfi
 def _data(options: Options) -> tuple[Dataset[Item], Dataset[Item]]:
     """Training and held-out clips."""
     count, shape = options.steps * options.batch, (options.frames, options.fps, options.resolution)
-    procedural = options.data[0] in PROCEDURAL
+    procedural, first = options.data[0] in PROCEDURAL, first_clip(options.seed)
     if procedural and options.stage == "codec":
         crops = (options.frames, options.resolution)
-        return Pictures(count, *crops, first=options.seed * 1_000_000), Pictures(
-            HELD_OUT_CLIPS, *crops, first=HELD_OUT
-        )
+        return Pictures(count, *crops, first=first), Pictures(HELD_OUT_CLIPS, *crops, first=HELD_OUT)
     if procedural:
-        first = options.seed * 1_000_000
         rendered = options.data == ("synthetic",)
         training = (
             SyntheticClips(count, *shape, first=first) if rendered else Scenes(count, *shape[:2], first=first)

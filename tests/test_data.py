@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from mardini.data import Item, Problems, SyntheticClips, batches
+from benchmarks import ablations
+from eval.datasets import synthetic
+from mardini.data import BEYOND, OF_A_RUN, Item, Pictures, Problems, SyntheticClips, batches, first_clip
 from mardini.errors import UserError
 from mardini.image import write_png
 from mardini.synthetic import HELD_OUT, make_clip
@@ -172,6 +174,17 @@ def test_training_seeds_stay_below_held_out_ones() -> None:
     with pytest.raises(ValueError, match="held-out"):
         SyntheticClips(HELD_OUT + 1, 9, 24.0, 32)
     assert len(SyntheticClips(32, 9, 24.0, 32, first=HELD_OUT)) == 32
+
+
+@pytest.mark.parametrize("seed", [*range(30), 1_000])
+def test_no_training_seed_draws_held_out_clips_or_those_of_a_benchmark(seed: int) -> None:
+    first, last = first_clip(seed), first_clip(seed) + OF_A_RUN
+    assert last <= HELD_OUT or first >= BEYOND
+    assert BEYOND > ablations.FIRST_SEED + ablations.SCORED_CLIPS
+    assert synthetic.FIRST_SEED + 100_000 * 1_000_000 < BEYOND  # of the millionth --seed of an evaluation
+    assert first_clip(8) == 8_000_000  # what ships and what is recorded drew these
+    with pytest.raises(ValueError, match="held-out"):
+        Pictures(32 * (HELD_OUT + 1), 1, 32)
 
 
 def test_problems_are_counted_once() -> None:

@@ -14,7 +14,7 @@ from mardini.synthetic import VERSION, make_clip, tags
 CLIPS = 8
 SIZE = (128, 128)
 FPS = 24.0
-FIRST_SEED = 10_000_000  # training draws its seeds below this
+FIRST_SEED = 10_000_000  # training draws its seeds below this, or beyond a trillion
 SEEDS_EACH = 100_000
 
 
