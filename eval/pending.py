@@ -94,8 +94,8 @@ class Pending:
         return [*self.scores(row), *self.sets(job.store, clip_id, row["prediction"])]
 
     def scores(self, row: Mapping[str, Any]) -> list[AnyMetric]:
-        """Metrics of single clips that a row lacks."""
-        have = row["metrics"]
+        """Metrics of single clips that a row lacks, or, where all is to be done again, that were asked for."""
+        have = {} if self.run.force else row["metrics"]
         wanted = [*self.metrics.frame_metrics, *self.metrics.video_metrics]
         return [m for m in wanted if have.get(m.name) != self.identities[m.name]]
 

@@ -75,8 +75,17 @@ class Run:
         jobs = [Job.of(system, self) for system in self.systems]
         todo = [job for job in jobs if self.force or not self._finished(job)]
         if todo:
+            check_device(self.device)
             with claim(self.folder, self.shard):
-                Loop(self, todo).run()
+                for job in todo:  # another run may have been at work until now
+                    job.store.rows.read()
+                    if self.force and self.shard is not None:
+                        job.store.record_path.unlink(
+                            missing_ok=True
+                        )  # or the whole run would find itself done
+                todo = [job for job in todo if self.force or not self._finished(job)]
+                if todo:
+                    Loop(self, todo).run()
         if self.shard is not None:
             return []
         records = [job.store.read_record() for job in jobs]
@@ -254,9 +263,10 @@ class Loop:
         row: dict[str, Any] = {"clip": clip.id, "source": clip.source, "tags": sorted(clip.tags)}
         row |= {"key": key, "prediction": prediction, "metrics": {}, "scores": {}, "frames": {}}
         row["seconds"] = {"predict": seconds, "metrics": {}}
-        old = None if self.run_.force else job.store.rows.get(clip.id)
+        old = job.store.rows.get(clip.id)
         if old is not None and (old["key"], old["prediction"]) == (key, prediction):
-            row |= {name: old[name] for name in ("metrics", "scores", "frames", "seconds")}
+            row |= {name: old[name] for name in ("metrics", "scores", "frames")}
+            row["seconds"] = old["seconds"] | ({"predict": seconds} if self.run_.force else {})
         truth = reference if self.protocol.truth else None
         video = Video(frames, self.protocol.given, truth, self.run_.dataset.fps)
         for part in parts(self.pending.scores(row)):
@@ -286,6 +296,16 @@ class Loop:
                     write_json(
                         job.store.record_path, assemble(self.run_, job, self.pixels.known, made, real, floors)
                     )
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that is not there (``UserError``). A run on the CPU imports no torch for it."""
+    if name == "auto":
+        raise UserError("--device auto is not known: choose cpu, cuda or one of several GPUs, such as cuda:1")
+    if name != "cpu":
+        from mardini.pipeline import find_device
+
+        find_device(name)
 
 
 def parts(metrics: Sequence[AnyMetric]) -> list[list[AnyMetric]]:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from mardini.errors import UserError
 
@@ -96,11 +96,26 @@ def claim(folder: Path, shard: Shard | None) -> Iterator[None]:
             fcntl.flock(whole, fcntl.LOCK_NB | (fcntl.LOCK_EX if shard is None else fcntl.LOCK_SH))
             if part is not None:
                 fcntl.flock(part, fcntl.LOCK_NB | fcntl.LOCK_EX)
+            if not all(_there(file) for file in (whole, part) if file is not None):
+                raise BlockingIOError  # removed by a run that ended meanwhile: a lock on it holds nobody back
         except BlockingIOError as error:
             raise UserError(
                 f"another run is at work in {folder}: wait for it to end, or choose another folder with --output"
+            ) from error
+        except OSError as error:
+            raise UserError(
+                f"{folder} cannot be locked ({error.strerror or error}), as some network file systems cannot: choose "
+                "another folder with --output"
             ) from error
         yield
         if shard is None:
             for path in folder.glob(".lock*"):
                 path.unlink(missing_ok=True)
+
+
+def _there(file: IO[bytes]) -> bool:
+    """Whether an open file is still the one that its name leads to."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())
+    except FileNotFoundError:
+        return False

@@ -25,10 +25,15 @@ def cores() -> int:
 def workers(device: str) -> Iterator[Executor]:
     """A pool to score with, one thread for each core (on a GPU: one), while libraries keep to one core each.
 
+    On a GPU all products are in float32 meanwhile (``full_precision``): the setting is the whole process's, so that
+    threads which took and gave it back in turn would compute some features in TensorFloat-32.
+
     The libraries' own settings come back at the end. If the body fails, work not yet begun is dropped.
     """
     import cv2
     import torch
+
+    from eval.networks.inference import full_precision
 
     on_cpu = device == "cpu"
     before = torch.get_num_threads(), cv2.getNumThreads()
@@ -37,7 +42,8 @@ def workers(device: str) -> Iterator[Executor]:
         cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(min(cores(), MOST) if on_cpu else 1)
     try:
-        yield pool
+        with full_precision(torch.device(device)):
+            yield pool
     finally:
         pool.shutdown(cancel_futures=True)
         if on_cpu:

@@ -132,6 +132,12 @@ class Problems:
                 new.append(sentence)
         return new
 
+    def join(self, others: Sequence[dict[str, tuple[str, int]]]) -> list[str]:
+        """Note what other processes could not read; returns the sentences that are new here."""
+        new = {name: found for known in others for name, found in known.items() if name not in self.known}
+        self.known |= new
+        return [sentence for sentence, _ in new.values()]
+
 
 def batches(
     clips: Dataset[Item], parts: Sequence[Sequence[int]], workers: int, files: str = "files given as data"

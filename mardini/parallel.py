@@ -10,6 +10,7 @@ import functools
 import os
 import warnings
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -24,6 +25,8 @@ from mardini.errors import UserError
 from mardini.generator import GeneratorBlock
 from mardini.optimizer import Block
 from mardini.planner import PlannerBlock
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ class Processes:
         """Sum of ``value`` over all processes, in place."""
         dist.all_reduce(value)
         return value
+
+    def all(self, value: T) -> list[T]:
+        """Every process's ``value``, by rank."""
+        values: list[Any] = [None] * self.count
+        dist.all_gather_object(values, value)
+        return values
 
     def own(self, batch: int) -> range:
         """The clips of a batch that are this process's."""

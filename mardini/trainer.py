@@ -134,7 +134,12 @@ def _first_frames(clips: Dataset[Item], options: Options) -> torch.Tensor:
 
 def gathered(model: MarDini, codec: LatentCodec, processes: Processes) -> tuple[MarDini, LatentCodec] | None:
     """Whole copies of both, on the CPU, in the first process (``None`` in others); all processes must call this."""
-    parts = [{name: whole(t.detach()).cpu() for name, t in m.state_dict().items()} for m in (model, codec)]
+    parts: list[dict[str, torch.Tensor]] = [{}, {}]
+    for tensors, module in zip(parts, (model, codec), strict=True):
+        for name, tensor in module.state_dict().items():
+            together = whole(tensor.detach())
+            if processes.first:  # others keep none of them: many processes may share a machine's memory
+                tensors[name] = together.cpu()
     if not processes.first:
         return None
     with torch.device("meta"):
@@ -273,7 +278,7 @@ def _loop(
             (loss * processes.count).backward()  # sharding averages gradients over processes; losses add up
             value += loss.detach()
         losses += processes.sum(value).double()
-        nn.utils.clip_grad_norm_(task.parameters(), CLIP_NORM)
+        norm = nn.utils.clip_grad_norm_(task.parameters(), CLIP_NORM)
         state.optimizer.step()
         state.update_average(step)
         state.window[1] += 1
@@ -283,8 +288,14 @@ def _loop(
         logged = (step + 1) % options.log_every == 0 or finished
         saved = (step + 1) % args.save_every == 0 or finished
         if logged or saved:  # not at each step: reading a number waits for all that a GPU still has to do
+            if not math.isfinite(float(losses) + float(whole(norm))):
+                raise UserError(
+                    f"stage {row.name} diverged before step {step + 1}: its loss or gradient is no finite number; "
+                    "train again under another --out with a smaller --lr, or look at the data"
+                )
             state.window[0] += float(losses)
             losses.zero_()
+            log.gather()
         if logged:
             mean = float(state.window[0] / state.window[1])
             state.window[:2] = 0

@@ -63,7 +63,7 @@ class Log:
         if processes.first and args.tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done)
+            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1 if done else 0)
         if processes.first and args.wandb:
             import wandb  # pyright: ignore[reportMissingImports]
 
@@ -95,6 +95,11 @@ class Log:
             for sentence in sentences:
                 tqdm.write(f"warning: {sentence}")
             write_json(self._unreadable, self.problems.known)
+
+    def gather(self) -> None:
+        """Tell the first process what the others could not read; all must call this."""
+        if self.processes.count > 1 and self.options.data[0] not in PROCEDURAL:
+            self.warn(self.problems.join(self.processes.all(self.problems.known)))
 
     def advance(self) -> None:
         """One step is done."""

@@ -115,6 +115,43 @@ def test_force_does_all_again(run) -> None:
     assert prediction.stat().st_mtime_ns > times[1]
 
 
+def test_force_keeps_metrics_that_are_not_asked_for(run) -> None:
+    output = run()
+    before = lasting(output)
+    run("--metrics", "psnr", "--force")
+    run()
+    assert lasting(output) == before
+
+
+def test_rows_of_a_run_that_ended_meanwhile_are_found(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that has looked at the rows waits for the folder while another one folds and rewrites them."""
+    from eval import runner
+
+    claim = runner.claim
+
+    def late(*words: Any) -> Any:
+        monkeypatch.setattr(runner, "claim", claim)
+        assert main(arguments(videos, tmp_path)) == 0
+        monkeypatch.setattr(runner, "Loop", lambda *_: pytest.fail("worked again"))
+        return claim(*words)
+
+    for index in (1, 0):
+        assert main(arguments(videos, tmp_path, "--shard", f"{index}/2")) == 0
+    monkeypatch.setattr(runner, "claim", late)
+    assert main(arguments(videos, tmp_path)) == 0
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "auto"])
+def test_a_device_that_is_not_there_is_refused(
+    device: str, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments(videos, tmp_path), "--device", device]) == 2
+    error = capsys.readouterr().err
+    assert device in error and "choose cpu" in error and error.count("\n") == 1
+
+
 def test_changed_system_is_noticed_and_done_again(
     run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

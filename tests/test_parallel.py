@@ -17,7 +17,10 @@ from mardini import parallel
 from mardini.optimizer import Muon
 from mardini.run_state import RunState, latest
 from mardini.stages import STAGES
-from mardini.tasks import Draw
+from mardini.synthetic import make_clip
+from mardini.tasks import Draw, seed_of
+from mardini.video import write_video
+from mardini.video_data import VideoClips, split
 
 ROOT = Path(__file__).parent.parent
 OPTIONS = ["--preset", "tiny", "--batch", "4", "--clips", "80", "--workers", "0", "--log-every", "1"]
@@ -67,6 +70,28 @@ def test_two_processes_train_a_codec_as_one(tmp_path: Path) -> None:
     assert len(one) == len(two) == 5 and one[-1]["held_out"] < one[0]["held_out"]
     for left, right in zip(one, two, strict=True):
         assert right["held_out"] == pytest.approx(left["held_out"], rel=1e-4)
+
+
+def test_files_that_another_process_could_not_read_are_named(tmp_path: Path) -> None:
+    data = tmp_path / "videos"
+    data.mkdir()
+    for number in range(8):
+        write_video(data / f"{number}.mp4", make_clip(number, 9, (32, 32)), 24.0)
+    videos, _ = split([data])
+    broken = videos[0]
+    (data / broken.name.rsplit("/", 1)[-1]).write_bytes(b"no video")
+
+    def seen(seed: int) -> set[int]:
+        """Clips in which the broken file would be."""
+        clips = VideoClips(videos, 8, 2, 8.0, 32, seed_of(seed, "codec"))
+        return {number for number in range(8) if clips[number].problems}
+
+    seed = next(seed for seed in range(100) if seen(seed) <= {2, 3, 6, 7})  # of batches of 4, the second's
+    options = ["--stage", "codec", "--clips", "8", "--resolution", "32", "--seed", str(seed)]
+    log = train(tmp_path / "runs", 2, *options, "--data", str(data))
+    assert log[-1]["unreadable"] == 1
+    named = json.loads((tmp_path / "runs" / "tiny" / "codec" / "unreadable.json").read_text())
+    assert list(named) == [broken.name]
 
 
 def test_randomness_of_a_clip_does_not_depend_on_who_computes_it() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -9,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +87,22 @@ def test_shards_joined_are_the_whole(
     assert not list(parts.rglob("*-of-*"))
 
 
+def test_shards_that_do_all_again_leave_a_new_record(
+    four: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eval.systems.baselines import Blend
+
+    assert main(command(four, tmp_path, "--systems", "blend")) == 0
+    (before,) = (r for r in content(tmp_path).values() if isinstance(r, dict))
+    monkeypatch.setattr(Blend, "predict", lambda self, tasks: [np.stack([t.given[0]] * 9) for t in tasks])
+    for index in (0, 1):
+        assert main(command(four, tmp_path, "--systems", "blend", "--force", "--shard", f"{index}/2")) == 0
+    assert main(command(four, tmp_path, "--systems", "blend")) == 0
+    (after,) = (r for r in content(tmp_path).values() if isinstance(r, dict))
+    assert after["metrics"]["psnr_mid"]["value"] < before["metrics"]["psnr_mid"]["value"]
+    assert not list(tmp_path.rglob("*-of-*"))
+
+
 def test_a_missing_shard_is_done_by_the_whole(four: Path, tmp_path: Path) -> None:
     assert main(command(four, tmp_path / "parts", "--shard", "2/3")) == 0
     assert main(command(four, tmp_path / "parts")) == 0
@@ -117,6 +136,28 @@ def test_a_folder_is_worked_in_by_one_run_or_by_shards(tmp_path: Path) -> None:
     with claim(tmp_path, None), pytest.raises(UserError, match="another run"), claim(tmp_path, Shard(0, 2)):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_locked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unlocked(file: Any, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", unlocked)
+    with pytest.raises(UserError, match=r"cannot be locked \(No locks available"), claim(tmp_path, None):
+        pass
+
+
+def test_a_lock_on_a_removed_file_holds_nobody_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened before the run at work removed it, locked after."""
+    lock = fcntl.flock
+
+    def late(file: Any, how: int) -> None:
+        (tmp_path / ".lock").unlink()
+        lock(file, how)
+
+    monkeypatch.setattr("fcntl.flock", late)
+    with pytest.raises(UserError, match="another run is at work"), claim(tmp_path, None):
+        pass
 
 
 def test_a_shard_under_torchrun_is_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from mardini import checkpoint, trainer
 from mardini.config import preset
 from mardini.image import read_image
 from mardini.model import MarDini
+from mardini.run_state import latest
 from mardini.stages import STAGES
 from mardini.train import main
 from mardini.vae import LatentCodec
@@ -255,6 +257,19 @@ def test_mistakes_get_a_sentence(
     assert sentence in error and error.startswith("error: ") and error.count("\n") == 1
 
 
+def test_a_run_that_diverges_stops_and_keeps_its_last_state(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = with_stages(trained, tmp_path / "runs", "codec")
+    scale = trainer.schedule
+    monkeypatch.setattr(trainer, "schedule", lambda step, total: scale(step, total) if step < 2 else math.nan)
+    assert train(out, "initial-planner") == 2
+    assert "initial-planner diverged before step 4: its loss" in capsys.readouterr().err
+    folder = out / "tiny" / "initial-planner"
+    assert latest(folder / "state") == 2 and not (folder / "checkpoint").exists()
+    assert [row["step"] for row in curve(out, "initial-planner")] == [0, 2]
+
+
 @pytest.mark.parametrize("flags", [["--tensorboard"], ["--wandb", "project"]])
 def test_a_missing_logger_gets_a_sentence(
     flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -277,6 +292,28 @@ def test_tensorboard_shows_what_the_log_says(trained: Path, tmp_path: Path) -> N
     shown = [(event.step, event.value) for event in events.Scalars("held_out")]
     assert shown == [(row["step"], pytest.approx(row["held_out"])) for row in rows]
     assert [event.step for event in events.Scalars("loss")] == [2, 4, 6]
+
+
+def test_tensorboard_goes_on_where_a_run_was_stopped(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = with_stages(trained, tmp_path / "runs", "codec")
+
+    def stop(step: int, total: int) -> float:
+        if step == 5:
+            raise KeyboardInterrupt
+        return schedule(step, total)
+
+    schedule = trainer.schedule
+    monkeypatch.setattr(trainer, "schedule", stop)
+    assert train(out, "initial-planner", "--tensorboard") == 130
+    monkeypatch.undo()
+    assert train(out, "initial-planner", "--tensorboard") == 0
+    events = EventAccumulator(str(out / "tiny" / "initial-planner" / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("held_out")] == [0, 2, 4, 6]
 
 
 def test_weights_and_biases_get_what_the_log_says(

@@ -9,6 +9,7 @@ import cv2
 import pytest
 import torch
 
+from eval.networks.inference import full_precision
 from eval.workers import MOST, cores, workers
 
 
@@ -21,6 +22,22 @@ def test_libraries_keep_to_one_core_and_get_their_settings_back() -> None:
         assert inside == {(1, 1)}
         assert (torch.get_num_threads(), cv2.getNumThreads()) == (1, 1)
     assert (torch.get_num_threads(), cv2.getNumThreads()) == before
+
+
+def test_on_a_gpu_products_stay_in_float32_whoever_ends_first() -> None:
+    def modes() -> tuple[bool, bool]:
+        return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+    before = modes()
+    first, second = (full_precision(torch.device("cuda")) for _ in range(2))
+    with workers("cuda"):
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert modes() == (False, False)
+        second.__exit__(None, None, None)
+        assert modes() == (False, False)
+    assert modes() == before
 
 
 def test_as_many_run_side_by_side_as_there_are_cores() -> None:
