@@ -149,7 +149,7 @@ def _few_steps(arms: Arms) -> list[Difference]:
         return sweep(record)(FEW) - sweep(record)("1") if len(record["details"]["sweep"]) > 1 else None
 
     own = arms.get("both-small", {})
-    allowed = f"{FEW} steps − {MANY} steps, less {SHARE:.0%} of what {MANY} gain on 1"
+    allowed = f"({FEW} steps − {MANY} steps) − {SHARE:.0%} of (1 step − {MANY} steps)"
     return [
         Difference(f"{FEW} steps − 1 step", f"FVD{RANDOM}", _over(own, few_one, "sweep")),
         Difference(allowed, f"FVD{RANDOM}", _over(own, few_many, "sweep")),

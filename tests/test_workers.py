@@ -25,7 +25,7 @@ def test_libraries_keep_to_one_core_and_get_their_settings_back() -> None:
 
 
 def test_on_a_gpu_products_stay_in_float32_whoever_ends_first() -> None:
-    def modes() -> tuple[bool, bool]:
+    def modes() -> tuple[object, object]:
         return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
 
     before = modes()
