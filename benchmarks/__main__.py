@@ -11,11 +11,15 @@ python -m benchmarks check --update                    take today's numbers (say
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.suite import Suite
 from mardini.errors import UserError, command
 
 RESULTS = Path(__file__).parent / "results"
@@ -110,13 +114,27 @@ def run_suite(options: argparse.Namespace) -> int:
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(143)
     )  # so that the process of a cell ends with this one
-    context = Context(options.device, options.cache or cache_folder(), folder, options.data_root)
-    measured, failed = run.execute(suite, made, context)
+    with cache_of(suite, options) as cache:
+        context = Context(options.device, cache, folder, options.data_root)
+        measured, failed = run.execute(suite, made, context)
     before = sum(state == "failed" for cell, state in made.states.items() if cell not in made.todo)
     print(f"{len(cells)} cells: {measured} measured, {failed} of them failed; records: {folder}")
     if before:
         print(f"{before} failed before: try them again with --retry")
     return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def cache_of(suite: Suite, options: argparse.Namespace) -> Iterator[Path]:
+    """Where predictions and checkpoints of a suite's cells are kept: those of a former version, and with ``--force``
+    those of any former run, are not found again."""
+    folder = options.cache or cache_folder()
+    if options.force:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{suite.name}-", dir=folder) as afresh:
+            yield Path(afresh)
+    else:
+        yield folder / f"version-{suite.version}"
 
 
 def cache_folder() -> Path:

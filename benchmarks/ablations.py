@@ -83,8 +83,8 @@ class Cell:
 
 def measure(cell: Cell, context: Context) -> Outcome:
     """Train the arm and score it on interpolation and image-to-video."""
-    from eval.systems.mardini import hash_of
     from mardini.schedulers import DEFAULT
+    from mardini.shipped import hash_of
 
     arm, runs = ARMS[cell.arm], context.cache / "ablations"
     folder, curve = train(cell, arm, runs)
@@ -233,7 +233,7 @@ class PlannerAlone:
     name = "planner"
 
     def __init__(self, folder: Path) -> None:
-        from eval.systems.mardini import hash_of
+        from mardini.shipped import hash_of
 
         self.folder = folder
         self.weights = hash_of(folder)
@@ -297,6 +297,7 @@ SUITE = Suite(
     cell=Cell,
     axes=axes,
     measure=measure,
+    on_gpu=False,
     version="2",
     shown=(
         Shown("psnr_clip", "PSNR"),

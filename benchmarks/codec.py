@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import quality
 from benchmarks.suite import Context, Outcome, Shown, Suite, entry
+from mardini.errors import UserError
 from mardini.shipped import CODECS, shipped
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mardini.vae import LatentCodec
 
 FRAMES_AT_ONCE = 8
+EMBEDDED = 128
+"""Pixels a side of the embedded clips."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ def squares(frames: np.ndarray, size: int) -> Tensor:
     from mardini.video import to_float
 
     side = min(frames.shape[1:3])
+    if size > side:
+        raise UserError(f"frames of {side} px hold no squares of {size}: choose --with size={side} or less")
     top, left = ((length - side) // 2 for length in frames.shape[1:3])
     cut = frames[:, top : top + side, left : left + side]
     return to_float(
@@ -126,14 +131,21 @@ def axes(device: str) -> dict[str, tuple[Any, ...]]:
     }
 
 
+def allowed(cell: Cell) -> bool:
+    """Embedded clips are of 128 px; enlarged ones would be of pixels that stand four by four."""
+    return cell.dataset != "synthetic" or cell.size <= EMBEDDED
+
+
 SUITE = Suite(
     name="codec",
     line="reconstruction by the shipped codecs against a PCA of equal size",
     cell=Cell,
     axes=axes,
     measure=measure,
+    on_gpu=False,
     shown=(Shown("psnr", "PSNR"), Shown("psnr_pca", "PCA"), Shown("gain", "gain")),
     inputs=lambda cell: quality.weights(cell.codec),
+    allowed=allowed,
     work=lambda cell: cell.size**2 * (1 + 3 * cell.refinement),
     alike=("codec",),
 )

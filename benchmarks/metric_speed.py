@@ -237,6 +237,7 @@ SUITE = Suite(
     cell=Cell,
     axes=axes,
     measure=measure,
+    on_gpu=False,
     shown=(Shown("seconds", "seconds", 4), Shown("memory", "GiB", 2), Shown("value", "value", 4)),
     allowed=allowed,
     work=lambda cell: cell.clips * cell.frames * cell.size**2,

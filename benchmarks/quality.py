@@ -99,6 +99,6 @@ def afresh() -> Iterator[None]:
 @functools.cache
 def weights(checkpoint: str) -> dict[str, Any]:
     """Hash of a checkpoint that ships: with another one, cells of system ``mardini`` are measured again."""
-    from eval.systems.mardini import hash_of
+    from mardini.shipped import hash_of
 
     return {"weights_sha256": hash_of(shipped(checkpoint))}

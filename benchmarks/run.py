@@ -131,6 +131,8 @@ def current(suite: Suite, folder: Path) -> list[Record]:
 
 def folder_of(suite: Suite, results: Path, device: str) -> Path:
     """Where a suite's records lie on this machine."""
+    if device != "cpu" and not suite.on_gpu:
+        raise UserError(f"--device {device}: suite {suite.name} computes on the CPU; leave --device out")
     return results / suite.name / records.machine_name(suite, device)
 
 

@@ -88,7 +88,8 @@ def scoring(cell: Cell, context: Context) -> tuple[Any, dict[str, Any]]:
 
     def run() -> None:
         with quality.afresh(), tempfile.TemporaryDirectory() as folder:
-            quality.score(dataset, protocol, Blend(), Path(folder), metrics=METRICS, limit=cell.size)
+            options = {"metrics": METRICS, "limit": cell.size, "device": context.device}
+            quality.score(dataset, protocol, Blend(), Path(folder), **options)
 
     return run, {"metrics": METRICS, "system": "blend", "dataset": "synthetic"}
 
@@ -111,8 +112,13 @@ def fits(records: Sequence[Record]) -> list[dict[str, Any]]:
         done = [r for r in records if r["cell"]["over"] == over and r["status"] == "done"]
         done.sort(key=lambda r: r["cell"]["size"])
         for column in FITTED if len(done) > 1 else ():
-            sizes = [r["cell"]["size"] for r in done]
-            exponent, error = fit(sizes, [r["values"][column]["value"] for r in done])
+            known = [
+                r for r in done if r["values"][column]["value"] > 0
+            ]  # a GPU that did nothing used nothing
+            if len(known) < 2:
+                continue
+            sizes = [r["cell"]["size"] for r in known]
+            exponent, error = fit(sizes, [r["values"][column]["value"] for r in known])
             found.append(
                 {
                     "over": over,

@@ -107,6 +107,7 @@ class Suite:
         work: relative cost of a cell, to estimate seconds from those of other cells.
         alike: fields that two cells must share for such an estimate.
         isolated: each cell in a process of its own.
+        on_gpu: whether ``--device cuda`` changes anything.
         timed: seconds or bytes are what is measured, so the number of cores is part of the machine's name.
         summary: what is told of all records below the table.
         finish: told of the folder of records after a run, to write what is computed from all of them.
@@ -124,6 +125,7 @@ class Suite:
     work: Callable[[Cell], float] = lambda cell: 1.0
     alike: tuple[str, ...] = ()
     isolated: bool = False
+    on_gpu: bool = True
     timed: bool = False
     summary: Callable[[Sequence[Record]], str] | None = None
     finish: Callable[[Path, Sequence[Record]], None] | None = None

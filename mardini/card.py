@@ -262,14 +262,25 @@ def find_logs(runs: Path) -> dict[str, Path]:
     return {name: path for name, path in found.items() if path.is_file()}
 
 
-def _told_here(record: Mapping[str, Any], name: str) -> bool:
+def _told_here(record: Mapping[str, Any], weights: str) -> bool:
     """Whether a card has a column for it: other methods, this model however sampled, the default one as it comes."""
     told = record.get("described", {})
     return (
         told.get("system") != "mardini"
         or record.get("variant") == "mardini"
-        or told.get("checkpoint") == name
+        or told.get("weights_sha256") == weights
     )
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    """A record of the toolkit."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        raise UserError(f"{file} is no record: give another folder with --records, or score again")
+    return record
 
 
 @command
@@ -301,11 +312,12 @@ def main(argv: list[str] | None = None) -> int:
             raise UserError(f"--{flag} {folder} is no folder: give one, or leave it out")
     from mardini import checkpoint
     from mardini.files import atomic
+    from mardini.shipped import hash_of
 
     model, codec = checkpoint.load(options.checkpoint)
     files = [file for folder in options.records for file in sorted(folder.rglob("record.json"))]
-    records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    records = [record for record in records if _told_here(record, options.checkpoint.resolve().name)]
+    weights = hash_of(options.checkpoint)
+    records = [record for record in map(_read, files) if _told_here(record, weights)]
     logs = find_logs(options.runs) if options.runs else {}
     given = {name: file for name in texts if (file := getattr(options, name)) is not None}
     for name, file in given.items():

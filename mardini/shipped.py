@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mardini.errors import UserError
+from mardini.files import sha256, sha256_of
 
 SHIPPED = ("mini", "nano-128", "nano")
 """Names of all, the default first."""
@@ -33,3 +34,11 @@ def by_name(checkpoint: str | Path) -> Path | None:
 def name_of(folder: Path) -> str | None:
     """Under which name a folder ships; ``None`` if it does not."""
     return next((name for name in SHIPPED if folder.resolve() == (CHECKPOINTS / name).resolve()), None)
+
+
+def hash_of(checkpoint: Path) -> str:
+    """SHA-256 over the model's files of a checkpoint folder (or of a single file)."""
+    if checkpoint.is_file():
+        return sha256(checkpoint)
+    files = [file for file in sorted(checkpoint.rglob("*")) if file.suffix in (".safetensors", ".json")]
+    return sha256_of(f"{file.relative_to(checkpoint).as_posix()}:{sha256(file)}" for file in files)

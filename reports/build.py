@@ -7,7 +7,7 @@ hashes are those of the records, stays as it is. What no record speaks of any mo
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reports.latex import document, latex
@@ -23,7 +23,7 @@ SUFFIXES = {TABLES: (".md", ".tex", ".csv"), FIGURES: (".pdf", ".png", ".csv")}
 
 def build(results: Results, out: Path, tell: Callable[[str], None] = print) -> list[Path]:
     """Write the whole report; tells what is missing. The files of the report."""
-    report = Report.of(results, out)
+    report, former = Report.of(results, out), listed(out)
     paths = write_tables(report.tables, out / TABLES)
     for figure in report.shown:
         if figure.frames is False:
@@ -35,7 +35,8 @@ def build(results: Results, out: Path, tell: Callable[[str], None] = print) -> l
     for figure in report.missing:
         what = "the frames in it are not here" if figure.rows else "no records"
         tell(f"missing: {figure.title} ({what}): {figure.command}")
-    remove_others(out, paths)
+    for path in former - set(paths):
+        path.unlink(missing_ok=True)
     return paths
 
 
@@ -57,13 +58,15 @@ def write_tables(tables: Sequence[Table], folder: Path) -> list[Path]:
     return [*paths, put(folder / "all.tex", document(tables))]
 
 
-def remove_others(out: Path, paths: Iterable[Path]) -> None:
-    """Remove tables and figures of a former report that this one does not have."""
-    written = set(paths)
-    for name, suffixes in SUFFIXES.items():
-        for path in (out / name).glob("*"):
-            if path.suffix in suffixes and path not in written:
-                path.unlink()
+def listed(out: Path) -> set[Path]:
+    """Files of the tables and figures that the page of a report speaks of: its own, and none that others put there."""
+    known = data_of(out / PAGE)
+    return {
+        out / folder / f"{part['name']}{suffix}"
+        for folder, suffixes in SUFFIXES.items()
+        for part in known.get(folder, ())
+        for suffix in suffixes
+    }
 
 
 def overview(report: Report) -> str:
@@ -101,12 +104,7 @@ def differing(results: Results, kept: Path) -> list[str]:
     texts[README] = overview(report).encode()
     pictures = {f"{FIGURES}/{figure.name}{end}" for figure in report.shown for end in (".pdf", ".png")}
     expected = {*texts, *pictures, PAGE}
-    there = {
-        f"{name}/{path.name}"
-        for name, suffixes in SUFFIXES.items()
-        for path in (kept / name).glob("*")
-        if path.suffix in suffixes
-    }
+    there = {path.relative_to(kept).as_posix() for path in listed(kept) if path.is_file()}
     wrong = {name for name in expected | there if name not in expected or not (kept / name).is_file()}
     wrong |= {
         name for name, text in texts.items() if name not in wrong and (kept / name).read_bytes() != text

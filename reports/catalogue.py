@@ -206,7 +206,7 @@ def losses(results: Results) -> list[Figure]:
     for name, folder in folders.items():
         rows = training.rows(read_logs(folder))
         stages = len({row["stage"] for row in rows})
-        across = min(stages, 4)
+        across = max(1, min(stages, 4))
         title = f"Losses of the stages of {name.removeprefix('training-')}"
         size = (PAGE, 1.55 * -(-stages // across) + 0.35)
         found.append(
@@ -258,7 +258,7 @@ def scalings(results: Results, machine: str, cells: list[Record]) -> Figure:
     draw = functools.partial(scaling.draw, fits=fits)
     title = f"Seconds against size on {machine}, with fitted exponents"
     name = f"scaling-{machine}"
-    return Figure(name, title, rows, draw, (PAGE, 1.9), RUN.format("scaling"), panels, panels)
+    return Figure(name, title, rows, draw, (PAGE, 1.9), run_on(machine, "scaling"), panels, panels)
 
 
 def speeds(machine: str, cells: list[Record]) -> Figure:

@@ -187,6 +187,10 @@ def order(variant: str) -> tuple[int, str]:
     return 0, variant
 
 
+TIMED = ("efficiency", "metric-speed", "scaling")
+"""Suites of which every machine has its own records; those of all others are of what is measured on it."""
+
+
 def files(results: Results, pattern: str) -> dict[str, Path]:
     """Path below the results -> file, sorted, of those that fit a pattern."""
     found: dict[str, Path] = {}
@@ -247,16 +251,29 @@ def comparable(records: Mapping[str, Record], paths: Mapping[str, Path]) -> None
 
 
 def read_cells(results: Results, suite: str) -> list[Record]:
-    """All records of a benchmark suite, of every machine, sorted by path.
+    """All records of a benchmark suite, sorted by path, each with its ``machine`` and its ``path`` below the results.
 
-    Each with its ``machine`` and its ``path`` below the results.
+    A cell that was measured on several machines counts once, by the last folder of results, unless what is measured
+    is the machine (``TIMED``).
+
+    Raises:
+        ReportError: a record cannot be read, or the suite has changed between some and others.
     """
-    found = []
-    for name, path in files(results, f"{suite}/*/*.json").items():
-        record = read_json(path)
-        if "cell" in record:
-            found.append({"machine": path.parent.name, "path": name, **record})
-    return found
+    found: dict[tuple[str, str], Record] = {}
+    for folder in results:
+        for path in sorted(folder.glob(f"{suite}/*/*.json")):
+            record = read_json(path)
+            if "cell" in record:
+                machine, cell = path.parent.name, json.dumps(record["cell"], sort_keys=True)
+                name = path.relative_to(folder).as_posix()
+                found[cell, machine if suite in TIMED else ""] = {"machine": machine, "path": name, **record}
+    cells = sorted(found.values(), key=lambda record: record["path"])
+    if len(versions := sorted({str(record.get("version")) for record in cells})) > 1:
+        raise ReportError(
+            f"records of {suite} are of versions {', '.join(versions)} of the suite, which do not compare: measure the "
+            f"older ones again (python -m benchmarks run {suite}), or remove them"
+        )
+    return cells
 
 
 def read_ablations(results: Results) -> list[Record]:

@@ -24,7 +24,10 @@ def read_logs(folder: Path) -> dict[str, Sequence[Row]]:
         raise ReportError(
             f"no training logs (<number>-<stage>.jsonl) in {folder}: give the folder that holds them"
         )
-    return {stage: read_lines(file) for _, stage, file in files}
+    logs: dict[str, Sequence[Row]] = {stage: rows for _, stage, file in files if (rows := read_lines(file))}
+    if not logs:
+        raise ReportError(f"the training logs in {folder} are empty: give others, or train first")
+    return logs
 
 
 def main(argv: list[str] | None = None) -> int:

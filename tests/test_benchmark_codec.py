@@ -14,6 +14,7 @@ from benchmarks.suite import Context
 from eval.datasets import load_dataset
 from eval.systems.base import Task
 from mardini.codecs import load_codec
+from mardini.errors import UserError
 from mardini.shipped import CODECS, shipped
 from mardini.video import to_float, to_uint8
 
@@ -30,6 +31,8 @@ def test_squares_are_the_middle_of_the_frame() -> None:
     frames = np.zeros((2, 32, 48, 3), np.uint8)
     frames[:, :, 8:40] = 255
     assert squares(frames, 16).shape == (2, 3, 16, 16) and float(squares(frames, 16).min()) == 1
+    with pytest.raises(UserError, match="frames of 32 px hold no squares of 64: choose --with size=32"):
+        squares(frames, 64)
 
 
 @pytest.mark.parametrize("codec", CODECS)

@@ -155,6 +155,41 @@ def test_other_inputs_make_a_record_stale_and_a_torn_one_counts_for_nothing(
     assert execute("--only", "kind=a") == 0 and len(bench.measured) == 5
 
 
+def test_what_a_former_version_or_run_left_in_the_cache_is_not_found_again(
+    execute: Callable[..., int], bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bool] = []
+
+    def kept(cell: Point, context: Context) -> Outcome:
+        path = context.cache / "demo" / "prediction"
+        found.append(path.is_file())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        return Outcome({})
+
+    suite = dataclasses.replace(bench.suite, measure=kept)
+    monkeypatch.setattr(suites, "suite_of", lambda name: suite)
+    assert execute("--limit", "1") == 0 and execute("--limit", "1") == 0 and found == [False, True]
+    assert execute("--limit", "2", "--force") == 0 and found[2:] == [False, True]
+    assert execute("--limit", "1", "--force") == 0 and found[4:] == [False]
+    suite = dataclasses.replace(suite, version="2")
+    assert execute("--limit", "1") == 0 and found[5:] == [False]
+    assert not list(tmp_path.glob("demo-*"))
+
+
+def test_suites_of_the_cpu_are_not_recorded_as_a_gpus(
+    execute: Callable[..., int],
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    suite = dataclasses.replace(bench.suite, on_gpu=False)
+    monkeypatch.setattr(suites, "suite_of", lambda name: suite)
+    assert execute("--device", "cuda") == 2
+    assert "suite demo computes on the CPU; leave --device out" in capsys.readouterr().err
+    assert {name for name in NAMES if not suite_of(name).on_gpu} == {"codec", "ablations", "metric-speed"}
+
+
 def test_an_interrupt_leaves_what_was_measured(
     execute: Callable[..., int], bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +282,9 @@ def test_exponents_are_least_squares_on_logarithms() -> None:
     ]
     assert [f["exponent"] for f in fits(rows)] == [pytest.approx(1.5), pytest.approx(0, abs=1e-12)]
     assert "seconds ~ frames^1.50 ± 0.00 (3 sizes)" in summary(rows)
+    for row in rows:
+        row["values"]["memory"] = entry(0)  # of a GPU on which nothing was done
+    assert [f["column"] for f in fits(rows)] == ["seconds"]
 
 
 # -- the command --------------------------------------------------------------------------------------------------

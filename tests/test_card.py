@@ -15,6 +15,7 @@ from mardini.card import find_logs, main, model_card, results_table
 from mardini.config import preset
 from mardini.errors import UserError
 from mardini.model import MarDini
+from mardini.shipped import hash_of
 from mardini.vae import LatentCodec
 
 
@@ -100,7 +101,10 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_records_of_other_checkpoints_are_left_out_but_for_the_default_as_it_comes(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "mini", *parts())
-    ours, other = ({"system": "mardini", "checkpoint": name} for name in ("mini", "nano-128"))
+    ours, other = (
+        {"system": "mardini", "checkpoint": "mini", "weights_sha256": weights}
+        for weights in (hash_of(tmp_path / "mini"), "of another run")
+    )
     variants = {
         "flow": {"system": "flow"},
         "mardini": {"system": "mardini"},
@@ -114,6 +118,15 @@ def test_records_of_other_checkpoints_are_left_out_but_for_the_default_as_it_com
     assert (
         "| metric | flow | mardini | mardini-mini-steps6 |\n" in (tmp_path / "mini" / "README.md").read_text()
     )
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_damaged_record_is_named(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint.save(tmp_path / "mini", *parts())
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "record.json").write_text(text)
+    assert main([str(tmp_path / "mini"), "--records", str(tmp_path / "results")]) == 2
+    assert "record.json is no record" in capsys.readouterr().err
 
 
 def test_damaged_log_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import re
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from reports.build import write_tables
 from reports.groups import own_tables
 from reports.latex import PREAMBLE, document, escape, latex
+from reports.page.data import of_block
 from reports.paper import TABLE_4, TABLE_5
 from reports.render import as_csv, markdown
 from reports.table import MISSING, Block, Cell, Column, Row, Table
@@ -45,6 +47,12 @@ def test_best_values_are_those_printed_best() -> None:
     assert [BLOCK.is_best(row, 0) for row in BLOCK.rows] == [True, True, False]
     assert not any(BLOCK.is_best(row, 1) for row in BLOCK.rows)  # nothing to compare with
     assert not any(BLOCK.is_best(row, 2) for row in BLOCK.rows)  # rows of different tasks
+
+
+def test_a_value_of_0_is_a_value_on_the_page() -> None:
+    block = dataclasses.replace(BLOCK, rows=(Row(("a",), (Cell(0.0), MISSING, Cell(1.0))),))
+    zero, missing, _ = of_block(block)["rows"][0]["cells"]
+    assert zero["value"] == 0.0 and "value" not in missing and "best" not in zero
 
 
 def test_markdown() -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from eval.systems.base import Task
-from eval.systems.mardini import Mardini, hash_of
+from eval.systems.mardini import Mardini
 from mardini.errors import UserError
 from mardini.guidance import Scales, scale_at
-from mardini.shipped import SHIPPED, shipped
+from mardini.shipped import SHIPPED, hash_of, shipped
 from mardini.windows import FALLING
 
 

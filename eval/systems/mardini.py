@@ -14,9 +14,8 @@ from eval.systems.base import Task
 from eval.workers import workers
 from mardini.config import STEPS
 from mardini.errors import UserError
-from mardini.files import sha256, sha256_of
 from mardini.guidance import Scales, spelt
-from mardini.shipped import SHIPPED, by_name, name_of, shipped
+from mardini.shipped import SHIPPED, by_name, hash_of, name_of, shipped
 from mardini.windows import ONE_IMAGE, OPEN_FUTURE, Options, Settings
 
 if TYPE_CHECKING:
@@ -143,11 +142,3 @@ def steps_of(checkpoint: Path) -> int:
     except (OSError, ValueError, AttributeError):
         steps = STEPS
     return steps if isinstance(steps, int) else STEPS  # what is wrong is told when the model is loaded
-
-
-def hash_of(checkpoint: Path) -> str:
-    """SHA-256 over the model's files of a checkpoint folder (or of a single file)."""
-    if checkpoint.is_file():
-        return sha256(checkpoint)
-    files = [file for file in sorted(checkpoint.rglob("*")) if file.suffix in (".safetensors", ".json")]
-    return sha256_of(f"{file.relative_to(checkpoint).as_posix()}:{sha256(file)}" for file in files)

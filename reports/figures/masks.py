@@ -79,7 +79,7 @@ def glyphs(ax: Any, layouts: Mapping[str, Sequence[int]]) -> None:
             corner = place - 0.2, top - (frame + 1) * high
             style = {"facecolor": fill, "edgecolor": "#777777", "linewidth": 0.4, "clip_on": False}
             ax.add_patch(Rectangle(corner, 0.4, high, transform=across, **style))
-        text = name.replace("random-0.", "") + "0 %" if name.startswith("random-0.") else name
+        text = f"{float(name.removeprefix('random-')):.0%}" if name.startswith("random-") else name
         bottom = top - frames * high - 0.03
         style = {"rotation": 90, "ha": "center", "va": "top", "fontsize": 6}
         ax.text(place, bottom, text, transform=across, **style)

@@ -15,7 +15,8 @@ TITLE = "With and without the planning signal (Figure 5 of the paper): the clip 
 def rows(group: Group) -> list[dict[str, Any]]:
     """Truth, both systems and their differences, of the clip where the plan helps as much as it does on most."""
     scores = [
-        {row["clip"]: row["scores"]["psnr_clip"] for row in group.rows(name)} for name in (WITH, WITHOUT)
+        {row["clip"]: row["scores"]["psnr_clip"] for row in group.rows(name) if "psnr_clip" in row["scores"]}
+        for name in (WITH, WITHOUT)
     ]
     gains = sorted((scores[0][clip] - scores[1][clip], clip) for clip in scores[0].keys() & scores[1].keys())
     if not gains:

@@ -85,11 +85,11 @@ def plot(ax: Any, line: Sequence[Row], metric: str, number: int, first: bool) ->
     ax.plot(
         steps,
         [row[metric] for row in line],
-        color=SERIES[number],
-        marker=MARKERS[number],
+        color=SERIES[number % len(SERIES)],
+        marker=MARKERS[number % len(MARKERS)],
         linestyle="-" if guidance == 1 else (0, (3, 1.5)),
         label=name if guidance == 1 else f"{name}, guidance {guidance:g}",
     )
     if first and sampler == "ddim" and all(row[f"{metric}.low"] is not None for row in line):
         low, high = ([row[f"{metric}.{end}"] for row in line] for end in ("low", "high"))
-        ax.fill_between(steps, low, high, color=SERIES[number], alpha=0.12, linewidth=0)
+        ax.fill_between(steps, low, high, color=SERIES[number % len(SERIES)], alpha=0.12, linewidth=0)

@@ -58,7 +58,7 @@ def line(
         if show == "difference" and row["given"]:
             row["show"] = "nothing"  # it is the truth itself
         score = known.get(clip)
-        if score is not None and not row["given"]:
+        if score is not None and not row["given"] and "psnr" in score["frames"]:
             row["psnr"] = round(score["frames"]["psnr"][generated.index(frame)], 4)
         row["clip_sha256"] = score["prediction"][:16] if score is not None else ""
         found.append(row)

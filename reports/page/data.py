@@ -40,7 +40,12 @@ def of_block(block: Block) -> dict[str, Any]:
                 "origin": list(cell.origin),
             }
             cells.append(
-                told | {name: value for name, value in extra.items() if value not in (None, "", False, [])}
+                told
+                | {
+                    name: value  # 0 is a value, False is none
+                    for name, value in extra.items()
+                    if not (value is None or value is False or value in ("", []))
+                }
             )
         rows.append({"labels": list(row.labels), "cells": cells})
     return {
