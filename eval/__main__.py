@@ -99,7 +99,7 @@ def show_weights(weights_dir: Path | None, fetch: bool) -> int:
 
 def show_table(paths: Sequence[Path]) -> int:
     """Print the columns that all records share, compared clip by clip; refused if they do not belong together."""
-    from eval.comparison import compare_with_best
+    from eval.comparison import check_rows, compare_with_best
     from eval.metrics import place_of
     from eval.results import Store, read_json
     from eval.table import notes, tables
@@ -123,6 +123,8 @@ def show_table(paths: Sequence[Path]) -> int:
     if not shared:
         raise UserError("the records share no column: score them with the same --metrics")
     rows = {record["variant"]: Store(file.parent).rows for file, record in records.items()}
+    for file, record in records.items():
+        check_rows(record, rows[record["variant"]], shared, file)
     print(f"{found[0]['protocol']} on {found[0]['dataset']['name']}\n")
     print(tables(found, shared, to_best=compare_with_best(found, shared, rows)))
     print()

@@ -7,12 +7,15 @@ two means is far better known than the means are. Clips of one video are resampl
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from eval.statistics import NORMAL_95, draw_sources
+from mardini.errors import UserError
+from mardini.files import sha256_of
 
 
 class Difference(NamedTuple):
@@ -86,6 +89,21 @@ def compare_with_best(
     variants = [record["variant"] for record in records]
     leaders = {name: next((v for v in variants if v in best(records, name)), variants[0]) for name in columns}
     return compare(records, columns, rows, leaders)
+
+
+def check_rows(
+    record: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], columns: Iterable[str], file: Path
+) -> None:
+    """Refuse (``UserError``) a record beside rows that are not its own: of other predictions, or without scores."""
+    wanted = [
+        name for name in columns if name in record["metrics"] and "dimensions" not in record["metrics"][name]
+    ]
+    lacking = any(name not in rows[clip_id]["scores"] for clip_id in rows for name in wanted)
+    parts = (part for clip_id in rows for part in (clip_id, rows[clip_id]["prediction"]))
+    if lacking or sha256_of(parts) != record["predictions_sha256"]:
+        raise UserError(
+            f"{file} is older than the rows of single clips beside it: run its command to the end, which writes it anew"
+        )
 
 
 def compare(

@@ -88,8 +88,21 @@ class Run:
                     Loop(self, todo).run()
         if self.shard is not None:
             return []
+        for job in jobs:
+            self._retag(job)
         records = [job.store.read_record() for job in jobs]
         return [record for record in records if record is not None]
+
+    def _retag(self, job: Job) -> None:
+        """Let rows say what is known of their clips today: no score depends on it, but averages over parts do."""
+        tags = {clip.id: sorted(clip.tags) for clip in self.dataset.clips if clip.tags}
+        rows = job.store.rows
+        if any(rows[name]["tags"] != tags[name] for name in tags if name in rows):
+            with claim(self.folder, None):
+                rows.read()
+                rows.replace(
+                    rows[name] | ({"tags": tags[name]} if name in tags else {}) for name in list(rows)
+                )
 
     def folded(self) -> Run:
         """The whole run that writes the record once all shards are done; it finds their work and computes no clip."""

@@ -242,9 +242,11 @@ def notes(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[
         )
         lines.append("nothing published; --features pretrained computes the real ones.")
     poor = {
-        label(name): (entry["n"], entry["dimensions"])
+        full_label(name): (entry["n"], entry["dimensions"])
         for name, entry in entries.items()
-        if entry.get("dimensions") and entry["n"] <= entry["dimensions"]
+        if entry.get("dimensions")
+        and entry["n"] <= entry["dimensions"]
+        and not name.startswith("kid")  # which is unbiased
     }
     for name, (n, dimensions) in poor.items():
         lines.append(

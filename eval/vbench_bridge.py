@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.comparison import check_rows
 from eval.datasets.vbench_i2v import IMAGES, SIZES, dataset_name
 from eval.results import UNREADABLE, Store, pixels_of
 from eval.vbench_scores import DIMENSIONS
@@ -191,6 +192,8 @@ def average(samples: Sequence[Sample]) -> tuple[dict[str, Reading], list[str]]:
     """
     found: dict[str, Reading] = {}
     notes = []
+    for sample in samples:
+        check_rows(sample.record, sample.store.rows, NATIVE, sample.folder / "record.json")
     for column, name in NATIVE.items():
         if any(f"{column}_random" in sample.record["metrics"] for sample in samples):
             notes.append(f"{column}_random is of random weights, and no score of VBench")

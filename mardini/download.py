@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import os
 import re
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -64,12 +65,12 @@ def download(
         path: where the file goes; its folder is made. An existing file with the right hash is kept as is.
         sha256, md5: expected hash in hex; at least one is required. Of ``sha256`` the first digits will do, 8 or
             more, where the publisher gives no others.
-        progress: show a progress bar on stderr.
+        progress: show a progress bar on stderr. Where another process is fetching the same file, its end is waited for.
         timeout: seconds to wait for a connection, and for each read.
 
     Raises:
         DownloadError: no address gave the file; its one sentence holds the reason for each address.
-        UserError: the folder cannot be written, or another process is fetching the same file.
+        UserError: the folder cannot be written.
     """
     if not (sha256 or md5) or (sha256 and len(sha256) < SHORTEST):
         raise ValueError("download needs the expected sha256 or md5")
@@ -81,6 +82,8 @@ def download(
         return path
     reasons, unreachable = [], True
     with _partial(path) as part:
+        if path.is_file() and _matches(path, sha256, md5):
+            return path  # another process has fetched it meanwhile
         for url in urls:
             try:
                 _fetch(url, part, path.name, sha256, md5, progress, timeout)
@@ -112,21 +115,50 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
 
 
 @contextlib.contextmanager
+def held(name: Path, what: str) -> Iterator[BinaryIO]:
+    """A file, open for update and locked; waits where another process holds it, and says so.
+
+    Args:
+        name: of the file, which is made where it is not there.
+        what: the other process is doing, for that sentence.
+
+    Raises:
+        UserError: the file cannot be made or locked.
+    """
+    try:
+        name.parent.mkdir(parents=True, exist_ok=True)
+        file = _locked(name, what)
+        while not _there(file, name):  # renamed or removed by the process that was waited for
+            file.close()
+            file = _locked(name, what)
+    except OSError as error:
+        raise UserError(f"cannot write {name} ({error.strerror or error}): choose another folder") from error
+    with file:
+        yield file
+
+
+def _locked(name: Path, what: str) -> BinaryIO:
+    file = name.open("a+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"note: waiting for another process, which is {what}", file=sys.stderr, flush=True)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _there(file: BinaryIO, name: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), name.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
 def _partial(path: Path) -> Iterator[BinaryIO]:
     """The ``.part`` file of ``path``, open for update and locked against a second download of it."""
     name = path.with_name(path.name + ".part")
-    try:
-        name.parent.mkdir(parents=True, exist_ok=True)
-        file = name.open("a+b")
-    except OSError as error:
-        raise UserError(f"cannot write {name} ({error.strerror}): choose another folder") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.samestat(os.fstat(file.fileno()), name.stat()):  # finished and renamed just now
-                raise BlockingIOError
-        except OSError as error:
-            raise UserError(f"{path.name} is being downloaded by another process: wait for it") from error
+    with held(name, f"downloading {path.name}") as file:
         try:
             yield file
         except OSError as error:

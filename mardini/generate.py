@@ -16,6 +16,7 @@ folder of PNGs. Given frames are kept as they are (but for the compression of a 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -169,8 +170,8 @@ def check(options: argparse.Namespace, out: Path) -> None:
         number = getattr(options, flag, None)
         if number is not None and number < 1:
             raise UserError(f"--{flag} is {number}: give at least 1")
-    if options.fps is not None and not options.fps > 0:
-        raise UserError(f"--fps is {options.fps:g}: give a positive number, such as 24")
+    if options.fps is not None and not 0 < options.fps <= 1000:
+        raise UserError(f"--fps is {options.fps:g}: give a positive number of at most 1000, such as 24")
     if options.resolution not in (None, "native"):
         if not options.resolution.isdecimal():
             raise UserError(f"--resolution is {options.resolution}: give a number of pixels, or native")
@@ -179,6 +180,9 @@ def check(options: argparse.Namespace, out: Path) -> None:
         raise UserError(f"--out {out}: end it in {', '.join(FORMATS)}, or in nothing for a folder of PNGs")
     if out.suffix and out.is_dir():
         raise UserError(f"--out {out} is a folder: give the name of a file")
+    parent = next(folder for folder in out.absolute().parents if folder.exists())
+    if not (parent.is_dir() and os.access(parent, os.W_OK)):
+        raise UserError(f"--out {out}: {parent} cannot be written: choose another place")
     if not out.suffix and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(
             f"--out {out} exists already: give a new or empty folder, or a name that ends in .mp4"

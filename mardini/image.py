@@ -43,10 +43,15 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def deeper_than_8_bits(image: Image.Image) -> bool:
-    """Whether an opened, not yet loaded, PNG or TIFF has 16 bits a channel: Pillow cuts those of RGB to 8 silently."""
-    if image.format not in ("PNG", "TIFF") or not isinstance(image, ImageFile) or not image.tile:
+    """Whether an opened, not yet loaded, PNG, TIFF or PPM has more than 8 bits a channel.
+
+    Pillow cuts those of RGB to 8 silently.
+    """
+    if image.format not in ("PNG", "TIFF", "PPM") or not isinstance(image, ImageFile) or not image.tile:
         return False
     raw = image.tile[0][3]
+    if image.format == "PPM":
+        return isinstance(raw, tuple) and isinstance(raw[-1], int) and raw[-1] > 255  # the largest value
     raw = raw[0] if isinstance(raw, tuple) else raw
     return isinstance(raw, str) and ";16" in raw
 

@@ -21,6 +21,7 @@ from mardini.image import IMAGE_SUFFIXES, image_files, read_image, require_conte
 
 if TYPE_CHECKING:
     from av.filter import Graph
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
     from torch import Tensor
 
@@ -62,6 +63,7 @@ def read_video(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
                 for frame in packet.decode():
                     if frame.is_corrupt:  # the decoder would paint over the damage
                         raise UserError(f"{path} is corrupt at frame {len(frames)}: replace the file")
+                    upright(frame, str(path))
                     if size is not None:
                         scale = scale or _scaler(stream, size)
                         scale.push(frame)
@@ -74,6 +76,15 @@ def read_video(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     if not frames:
         raise UserError(f"{path} holds no video frame: replace the file")
     return _stacked(frames, [f"{path} frame {number}" for number in range(len(frames))])
+
+
+def upright(frame: VideoFrame, name: str) -> None:
+    """Refuse (``UserError``) a frame that is stored turned, to be turned back when shown, as phones do."""
+    if frame.rotation:
+        raise UserError(
+            f"{name} is stored turned by {abs(frame.rotation)} degrees: turn its frames themselves, for instance with "
+            "ffmpeg -i IN OUT"
+        )
 
 
 def _scaler(stream: VideoStream, size: tuple[int, int]) -> Graph:
@@ -119,6 +130,8 @@ def probe_video(path: Path) -> VideoInfo:
             frames = sum(bool(packet.size) and not packet.is_discard for packet in container.demux(stream))
             rate = float(stream.average_rate) if stream.average_rate else None
             codec = stream.codec_context
+            if codec is None:
+                raise UserError(f"{path} is of a codec that cannot be decoded here: convert it, or remove it")
             return VideoInfo(frames, rate, codec.height, codec.width, codec.name, codec.pix_fmt or "")
     except (FFmpegError, OSError) as error:
         reason = "it is empty" if path.stat().st_size == 0 else f"{error.strerror or error}"

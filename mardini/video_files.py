@@ -13,7 +13,7 @@ import numpy as np
 
 from mardini.errors import UserError
 from mardini.image import IMAGE_SUFFIXES, image_files, read_image
-from mardini.video import VIDEO_SUFFIXES
+from mardini.video import VIDEO_SUFFIXES, upright
 
 SLOWEST = 0.9
 """A video may have this share of the frame rate asked for, so that 23.98 passes for 24; frozen frames are no data."""
@@ -55,9 +55,14 @@ def _find(path: Path) -> Iterator[Video]:
     if path.is_file():
         yield from _from_file(path)
         return
-    for folder, subfolders, files in os.walk(path):
+    known: set[Path] = set()
+    for folder, subfolders, files in os.walk(path, followlinks=True):
         subfolders.sort()
         here = Path(folder)
+        if (real := here.resolve()) in known:  # a link to where we have been
+            subfolders.clear()
+            continue
+        known.add(real)
         visible = sorted(name for name in files if not name.startswith("."))
         if any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in visible):
             yield Video(here, str(here), frames=True)
@@ -127,6 +132,7 @@ def _shown(container, stream, times: list[float], slack: float, name: str) -> It
         for frame in packet.decode():
             if frame.is_corrupt or frame.time is None:
                 raise UserError(f"{name} is corrupt: remove or replace it")
+            upright(frame, name)
             while wanted < len(times) and frame.time > times[wanted] + 1e-3:
                 yield (current or frame).to_ndarray(format="rgb24")
                 wanted += 1

@@ -62,6 +62,13 @@ def test_all_kinds_are_found_by_name(folder: Path) -> None:
     assert find_videos([folder / "files", folder / "frames"])[0].name.endswith("0.mp4")
 
 
+def test_linked_folders_are_found_once(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "linked").symlink_to(folder / "files")
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "loop").symlink_to(tmp_path)
+    assert len(find_videos([tmp_path])) == 4
+
+
 @pytest.mark.parametrize("kind", ["files/0.mp4", "frames", "shard-000.tar"])
 @pytest.mark.parametrize(("place", "first"), [(0.0, 0), (1.0, 17), (0.5, 8)])
 def test_a_window_has_the_rate_asked_for(folder: Path, kind: str, place: float, first: int) -> None:

@@ -146,6 +146,11 @@ def test_short_sequence(tmp_path: Path) -> None:
     fails(tmp_path, "dog has 8 frames, fewer than the 9")
 
 
+def test_clips_longer_than_every_sequence(tmp_path: Path) -> None:
+    make_tree(tmp_path, {"dog": SEQUENCES["dog"]})
+    fails(tmp_path, "holds no clip of 99 frames", "give fewer --frames", frames=99)
+
+
 def test_gap_surplus_and_odd_names(tmp_path: Path) -> None:
     frames = make_tree(tmp_path, {"dog-agility": 26, "dog": 12})
     fails(tmp_path, "dog-agility has 26 frames where DAVIS has 25")

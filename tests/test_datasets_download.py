@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from eval.datasets import davis_download, load_dataset
-from eval.datasets.archives import Archive, cache_folder
+from eval.datasets.archives import Archive, cache_folder, obtain
 from eval.datasets.davis_download import fetch, unpack
 from mardini.errors import UserError
 
@@ -105,6 +107,31 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         part in message for part in (nobody.url, "0.8 GB", "--data-root", str(tmp_path / "davis" / "DAVIS"))
     )
     assert not (tmp_path / "davis" / "DAVIS").exists()
+
+
+def test_processes_that_start_together_fetch_once(tmp_path: Path, serve: Serve) -> None:
+    archive, unpacked = serve("DAVIS.zip", zipped(davis(SMALL))), []
+
+    def slowly(found: Path, folder: Path) -> None:
+        unpacked.append(folder)
+        time.sleep(0.2)
+        unpack(found, folder, SMALL)
+
+    def start(_: int) -> Path:
+        return obtain("DAVIS", tmp_path / "cache" / "DAVIS", [archive], slowly, "JPEGImages", progress=False)
+
+    with ThreadPoolExecutor(4) as pool:
+        folders = list(pool.map(start, range(4)))
+    assert len(unpacked) == 1 and set(folders) == {tmp_path / "cache" / "DAVIS"}
+    assert {name.partition("/")[0] for name in names(tmp_path / "cache")} == {"DAVIS"}
+
+
+def test_offline_means_that_nothing_is_fetched(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARDINI_OFFLINE", "1")
+    with pytest.raises(UserError, match=r"could not be downloaded \(MARDINI_OFFLINE forbids it\)"):
+        fetch(tmp_path, archives=[serve("DAVIS.zip", zipped(davis(SMALL)))], sequences=SMALL)
 
 
 def test_paths_in_the_archive_cannot_escape(tmp_path: Path) -> None:

@@ -95,6 +95,10 @@ def test_what_is_no_video_is_left_out_aloud(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("x")
     notice = load_dataset("folder", data_root=tmp_path).notices[0]
     assert "2 entries" in notice and "notes.txt" in notice
+    write_frames(tmp_path / "b" / "deeper", 9)
+    write_video(tmp_path / "b" / "v.mp4", 9)
+    found = load_dataset("folder", data_root=tmp_path)
+    assert "3 entries" in found.notices[0] and "b/deeper" in found.notices[0]
 
 
 def test_missing_and_empty_roots(tmp_path: Path) -> None:

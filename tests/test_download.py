@@ -167,11 +167,28 @@ def test_a_download_without_a_hash_is_a_programming_error(tmp_path):
         download("https://example.org/file", tmp_path / "a")
 
 
-def test_two_downloads_of_one_file_do_not_mix(server, tmp_path):
-    with part_of(tmp_path / "a").open("wb") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match="being downloaded by another process"):
-            fetch(server.url("/file"), tmp_path / "a")
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_download_waits_for_another_of_the_same_file(server, tmp_path, capsys, finished):
+    """Whose bytes are taken where it ends well; where it gives up, this one goes on from them."""
+    part, release = part_of(tmp_path / "a"), threading.Event()
+    other = part.open("wb")
+    fcntl.flock(other, fcntl.LOCK_EX)
+
+    def end() -> None:
+        release.wait(20)
+        other.write(DATA if finished else DATA[:1000])
+        other.flush()
+        if finished:
+            part.replace(tmp_path / "a")
+        other.close()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    threading.Timer(0.3, release.set).start()
+    fetch(server.url("/file"), tmp_path / "a")
+    thread.join()
+    assert (tmp_path / "a").read_bytes() == DATA and not part.exists()
+    assert "waiting for another process, which is downloading a" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_made_is_told(server, tmp_path):

@@ -89,12 +89,23 @@ def bee(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
     np.save(folder / "bee_00000.npy", change(clip(1)))
 
 
+def damaged_npz(folder: Path) -> None:
+    """Some bytes within the deflated array are others."""
+    (folder / "cat_00000.mp4").unlink(missing_ok=True)
+    path = folder / "cat_00000.npz"
+    np.savez_compressed(path, clip(2))
+    content = bytearray(path.read_bytes())
+    content[50:74] = b"\xff" * 24
+    path.write_bytes(content)
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda f: (f / "bee_00000.npy").unlink(), "1 of 3 clips are missing"),
     "surplus": (lambda f: np.save(f / "fox_00000.npy", clip(3)), "fox_00000.npy"),
     "ambiguous": (lambda f: pngs(f / "bee" / "00000", clip(1)), "bee/00000 is bee/00000 and bee_00000.npy"),
     "unreadable": (lambda f: (f / "ape/00000/3.png").write_bytes(b"x" * 40), "ape/00000 (cannot read"),
     "unreadable array": (lambda f: (f / "bee_00000.npy").write_bytes(b"x"), "bee/00000 (cannot read"),
+    "unreadable archive": (lambda f: damaged_npz(f), "cat/00000 (cannot read"),
     "unreadable video": (lambda f: broken_video(f), "cat/00000 (cannot read video"),
     "unreadable axes": (lambda f: bee(f, lambda c: c.transpose(0, 3, 1, 2)), "has shape (7, 3, 32, 40)"),
     "unreadable names": (lambda f: np.savez(f / "cat_00000.npz", a=clip(2), b=clip(2)), "holds the arrays a, b"),

@@ -151,6 +151,8 @@ def test_the_default_output_is_named_after_the_task(here: Path) -> None:
         (["animate", "0.png", "--out", "clip"], "exists already"),
         (["animate", "0.png", "--frames", "0"], "--frames is 0"),
         (["animate", "0.png", "--fps", "-1"], "positive"),
+        (["animate", "0.png", "--fps", "inf"], "positive number of at most 1000"),
+        (["animate", "0.png", "--out", "0.png/a"], "0.png cannot be written"),
         (["animate", "0.png", "--resolution", "big"], "or native"),
         (["animate", "0.png", "--scheduler", "dim"], "did you mean 'ddim'"),
         (["animate", "0.png", "--device", "cuda:77"], "cannot be used here"),

@@ -58,6 +58,11 @@ def test_the_size_of_an_image_is_known_from_its_header(
 
 def test_a_16_bit_rgb_image_is_refused(tmp_path: Path) -> None:
     """Pillow would cut its values to 8 bits in silence."""
+    (tmp_path / "deep.ppm").write_bytes(b"P6 4 4 65535\n" + np.full((4, 4, 3), 40000, ">u2").tobytes())
+    with pytest.raises(UserError, match=r"deep\.ppm is an image of mode RGB, 16 bits a channel"):
+        read_image(tmp_path / "deep.ppm")
+    (tmp_path / "usual.ppm").write_bytes(b"P6 4 4 255\n" + np.full((4, 4, 3), 40, np.uint8).tobytes())
+    assert (read_image(tmp_path / "usual.ppm") == 40).all()
     cv2.imwrite(str(tmp_path / "deep.png"), np.full((4, 4, 3), 40000, np.uint16))
     with pytest.raises(UserError, match=r"deep\.png is an image of mode RGB, 16 bits a channel"):
         read_image(tmp_path / "deep.png")

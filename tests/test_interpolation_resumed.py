@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -16,7 +17,9 @@ import numpy as np
 import pytest
 from runs import SIZE, VIDEOS, arguments, lasting, records
 
+from eval.i2v import main as i2v
 from eval.interpolation import main
+from mardini.image import write_png
 from mardini.synthetic import make_clip
 
 ROOT = Path(__file__).parent.parent
@@ -193,6 +196,52 @@ def test_metrics_of_several_runs_gather_in_one_record(run) -> None:
     for name, content in lasting(output).items():
         if name.endswith("record.json"):
             assert content["metrics"] == whole[name]["metrics"]
+
+
+def test_a_record_is_not_printed_beside_rows_that_are_newer(
+    run, videos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from eval.__main__ import main as toolkit
+    from eval.systems.baselines import Blend
+
+    output = run()
+    assert toolkit(["table", str(output)]) == 0
+    monkeypatch.setattr(Blend, "describe", lambda self: {"system": "blend", "version": 2})
+    monkeypatch.setattr(Blend, "predict", lambda self, tasks: [np.stack([t.given[0]] * 9) for t in tasks])
+    assert main(arguments(videos, output, "--shard", "0/2", "--metrics", "psnr")) == 0
+    capsys.readouterr()
+    assert toolkit(["table", str(output)]) == 2
+    error = capsys.readouterr().err
+    assert "blend/record.json is older than the rows" in error and error.count("\n") == 1
+
+
+def test_tags_are_those_of_today(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eval import datasets
+
+    output, load = run(), datasets.load_dataset
+
+    def tagged(*words: Any, **options: Any) -> Any:
+        found = load(*words, **options)
+        clips = [dataclasses.replace(clip, tags=frozenset({"dark"})) for clip in found.clips]
+        return dataclasses.replace(found, clips=clips)
+
+    monkeypatch.setattr(datasets, "load_dataset", tagged)
+    monkeypatch.setattr("eval.runner.Loop.run", lambda self: pytest.fail("worked again"))
+    before = lasting(output)
+    run()
+    after = lasting(output)
+    (rows,) = (after[name] for name in after if name.endswith("blend/clips.jsonl"))
+    assert [row.pop("tags") for row in rows] == [["dark"]] * 4
+    (old,) = (before[name] for name in before if name.endswith("blend/clips.jsonl"))
+    assert [{**row, "tags": []} for row in rows] == old
+
+
+def test_clips_that_fade_in_from_black_are_scored(tmp_path: Path) -> None:
+    for index in range(9):
+        write_png(tmp_path / "data" / "fade" / f"{index}.png", np.full((*SIZE, 3), 1 + 20 * index, np.uint8))
+    words = ["--dataset", "folder", "--data-root", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    assert i2v([*words, "--systems", "repeat", "--metrics", "psnr"]) == 0
+    assert main([*words, "--systems", "blend", "--metrics", "psnr", "--frames", "20"]) == 2
 
 
 def test_damaged_files_are_made_again(run) -> None:

@@ -138,11 +138,14 @@ def test_aesthetic_quality_follows_vbench(
     clip = video(size=(240, 320))
     features = F.normalize(Padded()(clip_preparation(transforms)(float_frames(clip))), dim=-1)
     expected = float((head(features).squeeze(-1) / 10).mean())
+    (tmp_path / "page.pth").write_text("<html>")
+    with pytest.raises(UserError, match=r"page\.pth is not LAION's predictor \(UnpicklingError\)"):
+        _ = vbench.AestheticQuality(Path("clip"), "cpu", tmp_path / "page.pth").network
     metric = vbench.AestheticQuality(Path("clip"), "cpu", tmp_path / "head.pth")
     assert metric.name == "aesthetic_quality" and metric.weights == ("clip_vit_l_14", "laion_aesthetic")
     assert metric(clip)[""] == pytest.approx(expected, abs=1e-6)
     torch.save(nn.Linear(512, 1).state_dict(), tmp_path / "other.pth")
-    with pytest.raises(RuntimeError, match="size mismatch"):
+    with pytest.raises(UserError, match=r"other\.pth is not LAION's predictor \(RuntimeError\)"):
         vbench.AestheticQuality(Path("clip"), "cpu", tmp_path / "other.pth")(clip)
 
 

@@ -97,6 +97,16 @@ def test_notes_warn_of_random_features_and_few_samples() -> None:
     assert "fid 0.50." in "\n".join(notes([record("blend", **metrics)], list(metrics)))
 
 
+def test_notes_name_every_form_with_few_samples_but_none_of_kid() -> None:
+    few = {
+        "fid_mid": entry(1.0, False, n=4, dimensions=2048),
+        "fid_all": entry(1.0, False, n=28, dimensions=2048),
+    }
+    few["kid_all"] = entry(0.1, False, n=28, dimensions=2048)
+    text = "\n".join(notes([record("blend", **few)], list(few)))
+    assert "fid (mid): 4 samples" in text and "fid: 28 samples" in text and "kid: " not in text
+
+
 def test_what_cannot_be_told_from_the_best_is_marked() -> None:
     tied = {"psnr_mid": {"blend": Difference(-1.004, -2.1, 0.1, 0.06)}, "fid_all": {}}
     text = tables(two(), ["psnr_mid", "fid_all"], to_best=tied)

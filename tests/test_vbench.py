@@ -218,6 +218,15 @@ def test_results_that_do_not_belong_together(
     assert message in error and error.count("\n") == 1
 
 
+def test_rows_that_are_newer_than_their_record_are_refused(
+    results: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(results[1], lambda row: row.update(prediction="another"))
+    assert main(["read", *words(results)]) == 2
+    error = capsys.readouterr().err
+    assert "is older than the rows of single clips" in error and error.count("\n") == 1
+
+
 def test_results_with_gaps(results: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def fails(message: str, *command: str) -> None:
         assert main([*command]) == 2

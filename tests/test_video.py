@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import av
@@ -26,6 +27,7 @@ from mardini.video import (
     to_uint8,
     write_video,
 )
+from mardini.video_files import Video, read_window
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +145,29 @@ def test_a_video_damaged_in_the_middle_is_refused(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"a\.mp4"):
         read_video(path)
+
+
+def test_a_video_that_is_stored_turned_is_refused(tmp_path: Path, clip: np.ndarray) -> None:
+    """As a phone writes it: upright by the matrix of its track alone."""
+    path = tmp_path / "phone.mp4"
+    write_video(path, clip, 24)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 4 + 40
+    content[place : place + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 32 << 16, 0, 1 << 30)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"phone\.mp4 is stored turned by 90 degrees"):
+        read_video(path)
+    with pytest.raises(UserError, match="is stored turned"):
+        read_window(Video(path, "phone"), 0.0, 2, 24.0, 24.0)
+
+
+def test_a_codec_that_is_not_known_is_refused(tmp_path: Path, clip: np.ndarray) -> None:
+    path = tmp_path / "odd.mp4"
+    write_video(path, clip, 24)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9"))
+    for read in (read_video, probe_video):
+        with pytest.raises(UserError, match=r"odd\.mp4"):
+            read(path)
 
 
 def test_a_file_without_video_is_refused(tmp_path: Path) -> None:

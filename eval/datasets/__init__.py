@@ -159,6 +159,10 @@ def load_dataset(
             f"dataset '{name}' has clips of {info.frames} frames, not {frames}: leave out --frames"
         )
     dataset = _load(name, data_root, limit, seed, frames, cache)
+    if not dataset.clips:
+        raise UserError(
+            f"dataset '{name}' holds no clip of {frames} frames, its videos are shorter: give fewer --frames"
+        )
     if said:
         notices, details = [said, *dataset.notices], {**dataset.details, "asked_for": asked}
         dataset = dataclasses.replace(dataset, notices=notices, details=details)

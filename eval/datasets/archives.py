@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mardini.download import DownloadError, download
+from eval.weights import offline
+from mardini.download import DownloadError, download, held
 from mardini.errors import UserError
 
 
@@ -62,9 +63,25 @@ def obtain(
     """
     if folder.is_dir():
         return folder
+    lock = folder.with_name(f".{folder.name}.lock")
+    with held(lock, f"downloading and unpacking {name}"):
+        try:
+            return folder if folder.is_dir() else _fetched(name, folder, archives, unpack, holds, progress)
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _fetched(
+    name: str,
+    folder: Path,
+    archives: Sequence[Archive],
+    unpack: Callable[[Path, Path], None],
+    holds: str,
+    progress: bool,
+) -> Path:
     reasons: list[str] = []
     reached = False
-    for archive in archives:
+    for archive in () if offline() else archives:
         target = folder.parent / archive.file
         try:
             download(archive.url, target, sha256=archive.sha256, md5=archive.md5, progress=progress)
@@ -76,6 +93,7 @@ def obtain(
         target.unlink()
         return folder
     reason = "; ".join(reasons) if reached else "no server can be reached"
+    reason = "MARDINI_OFFLINE forbids it" if offline() else reason
     raise UserError(
         f"{name} could not be downloaded ({reason}): get {archives[0].url} ({archives[0].size}) "
         f"another way, unpack it, and give the folder that holds {holds} as --data-root, "

@@ -81,9 +81,8 @@ def load(root: Path | None, *, limit: int | None = None, frames: int = 9) -> Dat
     rates = {source.fps for source in sources if source.fps}
     notices = limited(len(kept), len(chunks))
     if ignored:
-        notices.append(
-            f"{len(ignored)} entries of {root} are no video and no frames, and left out: {ignored[0]} ..."
-        )
+        shown = ", ".join(ignored[:5]) + (", ..." if len(ignored) > 5 else "")
+        notices.append(f"{len(ignored)} entries of {root} are no video and no frames, and left out: {shown}")
     return Dataset(
         name="folder",
         clips=[
@@ -111,7 +110,7 @@ def _sources(root: Path, decoded: Callable[[Path], np.ndarray]) -> tuple[list[So
         return [_frame_folder(root, root.name)], others
     sources = [_video(file, file.stem, decoded) for file in videos]
     for folder in folders:
-        images, videos, _, rest = _sort(folder)
+        images, videos, deeper, rest = _sort(folder)
         if images:
             if videos:
                 raise UserError(f"{folder} holds frames beside videos: put them into folders of their own")
@@ -120,7 +119,7 @@ def _sources(root: Path, decoded: Callable[[Path], np.ndarray]) -> tuple[list[So
             sources += [_video(file, f"{folder.name}/{file.stem}", decoded) for file in videos]
             if not videos:
                 others.append(folder.name)
-        others += [f"{folder.name}/{name}" for name in rest]
+        others += [f"{folder.name}/{name}" for name in [*rest, *(inner.name for inner in deeper)]]
     return sources, others
 
 

@@ -60,10 +60,10 @@ class Pair:
     """The generated frames of a clip and the true ones; what several metrics need is computed once.
 
     Raises ``UserError`` unless both are ``uint8`` arrays of one shape (T, H, W, 3), and for frames in [0, 1] that
-    were cast to 8 bits without being multiplied by 255.
+    were cast to 8 bits without being multiplied by 255; ``dark`` says that these may be so: what was given is.
     """
 
-    def __init__(self, prediction: np.ndarray, reference: np.ndarray) -> None:
+    def __init__(self, prediction: np.ndarray, reference: np.ndarray, dark: bool = False) -> None:
         check_frames(prediction, "prediction")
         check_frames(reference, "reference")
         if prediction.shape != reference.shape:
@@ -71,7 +71,7 @@ class Pair:
                 f"prediction of shape {prediction.shape} does not match the reference's {reference.shape}: "
                 "give as many frames of the same size"
             )
-        if prediction.max(initial=0) == 1 < reference.max(initial=0):
+        if not dark and prediction.max(initial=0) == 1 < reference.max(initial=0):
             raise UserError(
                 "prediction frames hold no grey level but 0 and 1: they seem to be in [0, 1], cast to 8 bits; "
                 "multiply by 255 and round before"

@@ -69,14 +69,15 @@ class MetricSet:
             UserError: the clips differ in shape, are not 8-bit RGB, or are too small for a metric.
         """
         metrics = [*self.frame_metrics, *self.video_metrics] if metrics is None else metrics
+        dark = bool(video.frames[list(video.given)].max(initial=0) <= 1)
         if video.reference is not None:
-            Pair(video.frames, video.reference)  # whole clips must match, the given frames too
+            Pair(video.frames, video.reference, dark)  # whole clips must match, the given frames too
         columns: dict[str, float] = {}
         per_frame: dict[str, list[float]] = {}
         if frame_metrics := cast(list[FrameMetric], [m for m in metrics if m.kind == "frame"]):
             targets = list(video.targets)
             assert video.reference is not None, "frame metrics were built for a dataset without ground truth"
-            pair = Pair(video.frames[targets], video.reference[targets])
+            pair = Pair(video.frames[targets], video.reference[targets], dark)
             place = None if middle is None else targets.index(middle)
             for metric in frame_metrics:
                 values = metric(pair)

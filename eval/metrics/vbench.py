@@ -169,6 +169,7 @@ class AestheticQuality(VideoScore):
 
     @cached_property
     def network(self) -> nn.Module:
+        _ = self.head  # a file that is none is told before the first clip
         return clip("ViT-L/14", self.file, self.device)
 
     @cached_property
@@ -181,9 +182,14 @@ class AestheticQuality(VideoScore):
         if self.head_file is None:
             randomize(head)
         else:
-            head.load_state_dict(
-                torch.load(self.head_file, map_location="cpu", weights_only=True), strict=True
-            )
+            try:
+                found = torch.load(self.head_file, map_location="cpu", weights_only=True)
+                head.load_state_dict(found, strict=True)
+            except Exception as error:  # nothing is published to check the file by, so it may be anything
+                raise UserError(
+                    f"{self.head_file} is not LAION's predictor ({type(error).__name__}): get it again (python -m eval "
+                    "weights says from where)"
+                ) from error
         return head.requires_grad_(False).to(self.device)
 
     def score(self, video: Video) -> float:

@@ -18,7 +18,7 @@ from mardini.video import VIDEO_SUFFIXES, probe_video, read_clip, read_video
 LOSSLESS_CODECS = frozenset({"ffv1", "png", "apng", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "qtrle"})
 GREY = frozenset({"1", "L", "LA"})
 ALPHA = frozenset({"RGBA", "LA", "PA"})
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, zipfile.BadZipFile, Image.DecompressionBombError)
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
 @dataclass
@@ -108,7 +108,7 @@ def _of_video(file: Path) -> Header:
 def _of_array(file: Path) -> Header:
     try:
         shape, dtype = _array_header(file)
-    except UNREADABLE as error:
+    except Exception as error:  # what zlib, zipfile and tokenize raise of damaged bytes is not one type
         raise UserError(f"cannot read {file}: {error}") from error
     if len(shape) != 4 or shape[-1] != 3 or 0 in shape:
         raise UserError(f"{file} has shape {shape}: give frames of shape (T, H, W, 3), RGB last")
