@@ -69,7 +69,8 @@ class MetricSet:
             UserError: the clips differ in shape, are not 8-bit RGB, or are too small for a metric.
         """
         metrics = [*self.frame_metrics, *self.video_metrics] if metrics is None else metrics
-        dark = bool(video.frames[list(video.given)].max(initial=0) <= 1)
+        shown = [index for index in video.given if index < len(video.frames)]
+        dark = bool(shown) and bool(video.frames[shown].max() <= 1)  # then generated frames may be dark as well
         if video.reference is not None:
             Pair(video.frames, video.reference, dark)  # whole clips must match, the given frames too
         columns: dict[str, float] = {}
