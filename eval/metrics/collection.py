@@ -70,7 +70,9 @@ class MetricSet:
         """
         metrics = [*self.frame_metrics, *self.video_metrics] if metrics is None else metrics
         shown = [index for index in video.given if index < len(video.frames)]
-        dark = bool(shown) and bool(video.frames[shown].max() <= 1)  # then generated frames may be dark as well
+        dark = bool(shown) and bool(
+            video.frames[shown].max() <= 1
+        )  # then generated frames may be dark as well
         if video.reference is not None:
             Pair(video.frames, video.reference, dark)  # whole clips must match, the given frames too
         columns: dict[str, float] = {}
