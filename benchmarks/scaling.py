@@ -112,9 +112,8 @@ def fits(records: Sequence[Record]) -> list[dict[str, Any]]:
         done = [r for r in records if r["cell"]["over"] == over and r["status"] == "done"]
         done.sort(key=lambda r: r["cell"]["size"])
         for column in FITTED if len(done) > 1 else ():
-            known = [
-                r for r in done if r["values"][column]["value"] > 0
-            ]  # a GPU that did nothing used nothing
+            # A GPU on which nothing was done used no memory.
+            known = [r for r in done if r["values"][column]["value"] > 0]
             if len(known) < 2:
                 continue
             sizes = [r["cell"]["size"] for r in known]

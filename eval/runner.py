@@ -80,9 +80,8 @@ class Run:
                 for job in todo:  # another run may have been at work until now
                     job.store.rows.read()
                     if self.force and self.shard is not None:
-                        job.store.record_path.unlink(
-                            missing_ok=True
-                        )  # or the whole run would find itself done
+                        # With it the whole run, which is not forced, would find itself done.
+                        job.store.record_path.unlink(missing_ok=True)
                 todo = [job for job in todo if self.force or not self._finished(job)]
                 if todo:
                     Loop(self, todo).run()

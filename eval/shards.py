@@ -15,9 +15,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from mardini.errors import UserError
+from mardini.files import has_its_name
 
 Item = TypeVar("Item")
 
@@ -96,7 +97,7 @@ def claim(folder: Path, shard: Shard | None) -> Iterator[None]:
             fcntl.flock(whole, fcntl.LOCK_NB | (fcntl.LOCK_EX if shard is None else fcntl.LOCK_SH))
             if part is not None:
                 fcntl.flock(part, fcntl.LOCK_NB | fcntl.LOCK_EX)
-            if not all(_there(file) for file in (whole, part) if file is not None):
+            if not all(has_its_name(file) for file in (whole, part) if file is not None):
                 raise BlockingIOError  # removed by a run that ended meanwhile: a lock on it holds nobody back
         except BlockingIOError as error:
             raise UserError(
@@ -111,11 +112,3 @@ def claim(folder: Path, shard: Shard | None) -> Iterator[None]:
         if shard is None:
             for path in folder.glob(".lock*"):
                 path.unlink(missing_ok=True)
-
-
-def _there(file: IO[bytes]) -> bool:
-    """Whether an open file is still the one that its name leads to."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())
-    except FileNotFoundError:
-        return False

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mardini.errors import UserError
+from mardini.files import has_its_name
 
 CHUNK = 1 << 20
 ATTEMPTS = 3  # per address, each resuming where the last one broke off
@@ -128,7 +129,7 @@ def held(name: Path, what: str) -> Iterator[BinaryIO]:
     try:
         name.parent.mkdir(parents=True, exist_ok=True)
         file = _locked(name, what)
-        while not _there(file, name):  # renamed or removed by the process that was waited for
+        while not has_its_name(file):  # renamed or removed by the process that was waited for
             file.close()
             file = _locked(name, what)
     except OSError as error:
@@ -145,13 +146,6 @@ def _locked(name: Path, what: str) -> BinaryIO:
         print(f"note: waiting for another process, which is {what}", file=sys.stderr, flush=True)
         fcntl.flock(file, fcntl.LOCK_EX)
     return file
-
-
-def _there(file: BinaryIO, name: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), name.stat())
-    except FileNotFoundError:
-        return False
 
 
 @contextlib.contextmanager

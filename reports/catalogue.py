@@ -206,7 +206,7 @@ def losses(results: Results) -> list[Figure]:
     for name, folder in folders.items():
         rows = training.rows(read_logs(folder))
         stages = len({row["stage"] for row in rows})
-        across = max(1, min(stages, 4))
+        across = min(stages, 4)
         title = f"Losses of the stages of {name.removeprefix('training-')}"
         size = (PAGE, 1.55 * -(-stages // across) + 0.35)
         found.append(

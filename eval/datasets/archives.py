@@ -92,8 +92,8 @@ def _fetched(
         unpack(target, folder)
         target.unlink()
         return folder
-    reason = "; ".join(reasons) if reached else "no server can be reached"
-    reason = "MARDINI_OFFLINE forbids it" if offline() else reason
+    reason = "MARDINI_OFFLINE forbids it" if offline() else "no server can be reached"
+    reason = "; ".join(reasons) if reached else reason
     raise UserError(
         f"{name} could not be downloaded ({reason}): get {archives[0].url} ({archives[0].size}) "
         f"another way, unpack it, and give the folder that holds {holds} as --data-root, "

@@ -60,7 +60,7 @@ class Pair:
     """The generated frames of a clip and the true ones; what several metrics need is computed once.
 
     Raises ``UserError`` unless both are ``uint8`` arrays of one shape (T, H, W, 3), and for frames in [0, 1] that
-    were cast to 8 bits without being multiplied by 255; ``dark`` says that these may be so: what was given is.
+    were cast to 8 bits without being multiplied by 255. Those of a ``dark`` clip may have no other levels.
     """
 
     def __init__(self, prediction: np.ndarray, reference: np.ndarray, dark: bool = False) -> None:
@@ -118,6 +118,12 @@ class Video:
     def targets(self) -> tuple[int, ...]:
         """Indices of the generated frames."""
         return tuple(index for index in range(len(self.frames)) if index not in self.given)
+
+    @property
+    def dark(self) -> bool:
+        """Whether the given frames are black, or nearly: then generated ones may well be."""
+        given = [index for index in self.given if index < len(self.frames)]
+        return bool(given) and bool(self.frames[given].max() <= 1)
 
 
 class Metric(Protocol):

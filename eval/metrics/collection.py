@@ -69,18 +69,14 @@ class MetricSet:
             UserError: the clips differ in shape, are not 8-bit RGB, or are too small for a metric.
         """
         metrics = [*self.frame_metrics, *self.video_metrics] if metrics is None else metrics
-        shown = [index for index in video.given if index < len(video.frames)]
-        dark = bool(shown) and bool(
-            video.frames[shown].max() <= 1
-        )  # then generated frames may be dark as well
         if video.reference is not None:
-            Pair(video.frames, video.reference, dark)  # whole clips must match, the given frames too
+            Pair(video.frames, video.reference, video.dark)  # whole clips must match, the given frames too
         columns: dict[str, float] = {}
         per_frame: dict[str, list[float]] = {}
         if frame_metrics := cast(list[FrameMetric], [m for m in metrics if m.kind == "frame"]):
             targets = list(video.targets)
             assert video.reference is not None, "frame metrics were built for a dataset without ground truth"
-            pair = Pair(video.frames[targets], video.reference[targets], dark)
+            pair = Pair(video.frames[targets], video.reference[targets], video.dark)
             place = None if middle is None else targets.index(middle)
             for metric in frame_metrics:
                 values = metric(pair)
