@@ -75,3 +75,13 @@ def report(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("report")
     build([results], out, tell=lambda sentence: None)
     return out
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs: a chain of stages on a tiny model."""
+    from tiny_training import train_chain
+
+    out = tmp_path_factory.mktemp("runs")
+    train_chain(out)
+    return out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_training import OFTEN, SMALL, curve, train, weights, with_stages
 
 from mardini import checkpoint, trainer
 from mardini.config import preset
@@ -25,38 +25,6 @@ from mardini.train import main
 from mardini.vae import LatentCodec
 
 ROOT = Path(__file__).parent.parent
-SMALL = ["--preset", "tiny", "--clips", "24", "--batch", "4", "--workers", "0"]
-OFTEN = ["--log-every", "2", "--save-every", "2"]
-
-
-def train(out: Path, stage: str, *more: str) -> int:
-    return main(["--stage", stage, "--out", str(out), *SMALL, *OFTEN, *more])
-
-
-def curve(out: Path, stage: str) -> list[dict[str, float]]:
-    rows = [json.loads(line) for line in (out / "tiny" / stage / "log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-
-
-def weights(out: Path, stage: str) -> bytes:
-    return (out / "tiny" / stage / "checkpoint" / checkpoint.WEIGHTS).read_bytes()
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs")
-    assert (
-        main(["--chain", "joint-model", "--out", str(out), "--logs", str(out / "logs"), *SMALL, *OFTEN]) == 0
-    )
-    return out
-
-
-def with_stages(trained: Path, out: Path, *stages: str) -> Path:
-    """A folder of runs in which ``stages`` are done."""
-    (out / "tiny").mkdir(parents=True)
-    for stage in stages:
-        (out / "tiny" / stage).symlink_to(trained / "tiny" / stage)
-    return out
 
 
 def test_a_chain_runs_each_stage_from_those_before(trained: Path) -> None:
@@ -268,93 +236,6 @@ def test_a_run_that_diverges_stops_and_keeps_its_last_state(
     folder = out / "tiny" / "initial-planner"
     assert latest(folder / "state") == 2 and not (folder / "checkpoint").exists()
     assert [row["step"] for row in curve(out, "initial-planner")] == [0, 2]
-
-
-@pytest.mark.parametrize("flags", [["--tensorboard"], ["--wandb", "project"]])
-def test_a_missing_logger_gets_a_sentence(
-    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from mardini import training_log
-
-    monkeypatch.setattr(training_log.importlib.util, "find_spec", lambda name: None)
-    assert train(tmp_path, "codec", *flags) == 2
-    assert "pip install" in capsys.readouterr().err
-
-
-def test_tensorboard_shows_what_the_log_says(trained: Path, tmp_path: Path) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    out = with_stages(trained, tmp_path / "runs", "codec")
-    assert train(out, "initial-planner", "--tensorboard") == 0
-    events = EventAccumulator(str(out / "tiny" / "initial-planner" / "tensorboard"))
-    events.Reload()
-    rows = curve(out, "initial-planner")
-    shown = [(event.step, event.value) for event in events.Scalars("held_out")]
-    assert shown == [(row["step"], pytest.approx(row["held_out"])) for row in rows]
-    assert [event.step for event in events.Scalars("loss")] == [2, 4, 6]
-
-
-def test_tensorboard_goes_on_where_a_run_was_stopped(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    out = with_stages(trained, tmp_path / "runs", "codec")
-
-    def stop(step: int, total: int) -> float:
-        if step == 5:
-            raise KeyboardInterrupt
-        return schedule(step, total)
-
-    schedule = trainer.schedule
-    monkeypatch.setattr(trainer, "schedule", stop)
-    assert train(out, "initial-planner", "--tensorboard") == 130
-    monkeypatch.undo()
-    assert train(out, "initial-planner", "--tensorboard") == 0
-    events = EventAccumulator(str(out / "tiny" / "initial-planner" / "tensorboard"))
-    events.Reload()
-    assert [event.step for event in events.Scalars("held_out")] == [0, 2, 4, 6]
-
-
-def test_weights_and_biases_get_what_the_log_says(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Told to keep the run on disk (offline), W&B has every row of it under an id that a resumed run keeps."""
-    for name, value in (("WANDB_MODE", "offline"), ("WANDB_SILENT", "true")):
-        monkeypatch.setenv(name, value)
-    out = with_stages(trained, tmp_path / "runs", "codec")
-    folder = out / "tiny" / "initial-planner"
-    assert train(out, "initial-planner", "--wandb", "mardini") == 0
-    run_id = (folder / "wandb-id.txt").read_text()
-    (kept,) = (folder / "wandb").glob(f"offline-run-*/run-{run_id}.wandb")
-    data = kept.read_bytes()
-    for row in curve(out, "initial-planner"):
-        assert repr(row["held_out"]).encode() in data
-    (folder / "checkpoint" / checkpoint.CONFIG).unlink()  # as if killed before the last file
-    assert train(out, "initial-planner", "--wandb", "mardini") == 0
-    assert (folder / "wandb-id.txt").read_text() == run_id
-
-
-def test_the_bar_shows_utilisation_where_the_peak_of_the_device_is_known(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from mardini import training_log
-    from mardini.flops import training_step
-
-    peak, shown = 1e12, []
-    speed = training_log.Log._speed
-    monkeypatch.setattr(training_log, "peak_flops", lambda device: peak)
-    monkeypatch.setattr(
-        training_log.Log, "_speed", lambda log, step: shown.append(speed(log, step)) or shown[-1]
-    )
-    out = with_stages(trained, tmp_path / "runs", "codec")
-    assert train(out, "initial-planner") == 0
-    options = json.loads((out / "tiny" / "initial-planner" / "options.json").read_text())
-    shape = options["frames"], options["resolution"]
-    work = training_step(STAGES["initial-planner"], preset("tiny"), 4, *shape)
-    for values in shown[1:]:
-        assert values["MFU"] == pytest.approx(values["clips/s"] / 4 * work.model_flops / peak)
-        assert values["MFU"] > 0
 
 
 def test_a_run_is_not_resumed_with_other_options(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
