@@ -6,6 +6,7 @@ Clips are ``uint8`` RGB arrays of shape (T, H, W, 3). Models take float32 tensor
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,24 +33,34 @@ CRF = 17  # of H.264: close to the eye's limit
 
 
 def read_video(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Decode the first video stream of a file: ``uint8`` RGB (T, H, W, 3).
+    """Decode the first video stream of a file: ``uint8`` RGB (T, H, W, 3), frames as of :func:`decoded_frames`.
 
-    YUV becomes RGB as in FFmpeg and PyAV by default (swscale; BT.601 unless the stream names its matrix). With
-    ``size`` (height, width), frames are stretched to it before that, as FFmpeg's ``-vf scale`` does: bicubic, in the
+    Raises:
+        UserError: the file is absent, empty, corrupt or cut short, has no video, or changes its frame size.
+    """
+    frames = [to_rgb(frame, path) for frame in decoded_frames(path, size)]
+    if not frames:
+        raise UserError(f"{path} holds no video frame: replace the file")
+    return stacked(frames, [f"{path} frame {number}" for number in range(len(frames))])
+
+
+def decoded_frames(path: Path, size: tuple[int, int] | None = None) -> Iterator[VideoFrame]:
+    """The frames of the first video stream of a file, one after another, for :func:`to_rgb`.
+
+    With ``size`` (height, width), frames are stretched to it first, as FFmpeg's ``-vf scale`` does: bicubic, in the
     pixel format of the video, whatever the aspect.
     Damage that the decoder notices is refused; a file of a streaming format (``.mkv``, ``.webm``, ``.avi``,
     ``.mpg``) cut between two frames cannot be told from a shorter video.
 
     Raises:
-        UserError: the file is absent, empty, corrupt or cut short, has no video, or changes its frame size.
+        UserError: as :func:`read_video`, when the frame in question is reached.
     """
     import av
     from av.error import FFmpegError
 
     path = Path(path)
     require_content(path, "video")
-    frames: list[np.ndarray] = []
-    scale = None
+    count, scale = 0, None
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -57,25 +68,30 @@ def read_video(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
             stream = container.streams.video[0]
             for packet in container.demux(stream):
                 if packet.is_corrupt:
-                    raise UserError(
-                        f"{path} is corrupt or cut short at frame {len(frames)}: replace the file"
-                    )
+                    raise UserError(f"{path} is corrupt or cut short at frame {count}: replace the file")
                 for frame in packet.decode():
                     if frame.is_corrupt:  # the decoder would paint over the damage
-                        raise UserError(f"{path} is corrupt at frame {len(frames)}: replace the file")
+                        raise UserError(f"{path} is corrupt at frame {count}: replace the file")
                     upright(frame, str(path))
                     if size is not None:
                         scale = scale or _scaler(stream, size)
                         scale.push(frame)
                         frame = cast(av.VideoFrame, scale.pull())
-                    frames.append(frame.to_ndarray(format="rgb24"))
+                    yield frame
+                    count += 1
     except UserError:
         raise
     except (FFmpegError, OSError, ValueError) as error:
         raise UserError(f"{path} cannot be decoded as a video ({error}): replace the file") from error
-    if not frames:
-        raise UserError(f"{path} holds no video frame: replace the file")
-    return _stacked(frames, [f"{path} frame {number}" for number in range(len(frames))])
+
+
+def to_rgb(frame: VideoFrame, path: Path) -> np.ndarray:
+    """A decoded frame as ``uint8`` RGB (H, W, 3), by FFmpeg's and PyAV's defaults (swscale; BT.601 unless the stream
+    names its matrix)."""
+    try:
+        return frame.to_ndarray(format="rgb24")
+    except (OSError, ValueError) as error:  # FFmpeg's errors are of these kinds
+        raise UserError(f"{path} cannot be decoded as a video ({error}): replace the file") from error
 
 
 def upright(frame: VideoFrame, name: str) -> None:
@@ -154,7 +170,7 @@ def read_frames(folder: Path) -> np.ndarray:
         raise UserError(
             f"{folder} holds no images: give a folder of {', '.join(sorted(IMAGE_SUFFIXES))} files"
         )
-    return _stacked([read_image(file) for file in files], [str(file) for file in files])
+    return stacked([read_image(file) for file in files], [str(file) for file in files])
 
 
 def read_clip(path: Path) -> np.ndarray:
@@ -302,7 +318,7 @@ def _check(frames: np.ndarray) -> None:
         )
 
 
-def _stacked(frames: list[np.ndarray], names: list[str]) -> np.ndarray:
+def stacked(frames: list[np.ndarray], names: list[str]) -> np.ndarray:
     for frame, name in zip(frames, names, strict=True):
         if frame.shape != frames[0].shape:
             (height, width), (first_height, first_width) = frame.shape[:2], frames[0].shape[:2]

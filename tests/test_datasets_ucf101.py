@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 import pytest
 
-from eval.datasets import DATASETS, load_dataset, ucf101, ucf101_download
+from eval.datasets import DATASETS, load_dataset, ucf101_download
 from eval.datasets.archives import Archive
 from eval.datasets.ucf101 import CERTAIN, LIKELY, VIDEOS, clip_ids, list_hash
 from eval.interpolation import main
 from mardini.errors import UserError
+from mardini.playback import Playback
 
 LONGEST = 9 * max(VIDEOS.values())
 
@@ -201,13 +202,16 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fails(None, nobody.url, "7.0 GB", "--data-root", str(tmp_path / "ucf101" / "UCF101"), cache=tmp_path)
 
 
-def test_damaged_frames_are_named_when_decoded(tmp_path: Path, video: Path) -> None:
+def test_damaged_frames_are_named_when_decoded(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The container announces all frames; the decoder stops before."""
     flat(tmp_path, video, ["TaiChi_g01_c04"])
     clip = load_dataset("ucf101", data_root=tmp_path).clips[-1]
     assert clip.id.endswith("/00153")
+    monkeypatch.setattr(Playback, "clip", lambda *_: np.zeros((2, 4, 4, 3), np.uint8))
     with pytest.raises(UserError, match="cannot be decoded beyond frame 155"):
-        ucf101._cut(lambda file: np.zeros((155, 4, 4, 3), np.uint8), video, 153, 9)
+        clip.load()
 
 
 def test_the_command_records_the_list(

@@ -21,7 +21,8 @@ from eval.datasets.chunks import (
 )
 from mardini.errors import UserError
 from mardini.image import IMAGE_SUFFIXES, image_files, image_size, read_image
-from mardini.video import VIDEO_SUFFIXES, probe_video, read_video
+from mardini.playback import Playback
+from mardini.video import VIDEO_SUFFIXES, probe_video
 
 FPS = 24.0
 WANTED = "videos, or with one sub-folder of frames for each video"
@@ -49,15 +50,15 @@ def load(root: Path | None, *, limit: int | None = None, frames: int = 9) -> Dat
 
     Clips are non-overlapping chunks of ``frames`` frames from frame 0, the remainder dropped; ids are
     ``<video>/<first frame, five digits>``. Frames keep their size; nothing is cropped. Videos are only
-    counted here (without decoding); ``clip.load()`` decodes a video once for all of its clips in a row.
+    counted here (without decoding); ``clip.load()`` decodes a video once for all of its clips in a row, and holds no
+    more of it than a clip.
 
     Raises:
         UserError: no such folder, nothing in it, a video that cannot be read or is too short, or two
             of one name.
     """
     root = folder_of("folder", root, WANTED)
-    decoded = functools.lru_cache(maxsize=2)(read_video)
-    sources, ignored = _sources(root, decoded)
+    sources, ignored = _sources(root, Playback())
     if not sources:
         raise UserError(
             f"data root {root} holds no videos and no frames: give --data-root, a folder with {WANTED}"
@@ -98,7 +99,7 @@ def load(root: Path | None, *, limit: int | None = None, frames: int = 9) -> Dat
     )
 
 
-def _sources(root: Path, decoded: Callable[[Path], np.ndarray]) -> tuple[list[Source], list[str]]:
+def _sources(root: Path, playback: Playback) -> tuple[list[Source], list[str]]:
     """All videos below ``root``, and the names of what was found to be none."""
     images, videos, folders, others = _sort(root)
     if images:
@@ -108,7 +109,7 @@ def _sources(root: Path, decoded: Callable[[Path], np.ndarray]) -> tuple[list[So
                 "is: put the frames into a folder of their own"
             )
         return [_frame_folder(root, root.name)], others
-    sources = [_video(file, file.stem, decoded) for file in videos]
+    sources = [_video(file, file.stem, playback) for file in videos]
     for folder in folders:
         images, videos, deeper, rest = _sort(folder)
         if images:
@@ -116,7 +117,7 @@ def _sources(root: Path, decoded: Callable[[Path], np.ndarray]) -> tuple[list[So
                 raise UserError(f"{folder} holds frames beside videos: put them into folders of their own")
             sources.append(_frame_folder(folder, folder.name))
         else:
-            sources += [_video(file, f"{folder.name}/{file.stem}", decoded) for file in videos]
+            sources += [_video(file, f"{folder.name}/{file.stem}", playback) for file in videos]
             if not videos:
                 others.append(folder.name)
         others += [f"{folder.name}/{name}" for name in [*rest, *(inner.name for inner in deeper)]]
@@ -155,17 +156,17 @@ def _frame_folder(folder: Path, name: str) -> Source:
     return Source(name, f"frame folder {folder}", images, len(images), None, image_size(images[0]), cut)
 
 
-def _video(file: Path, name: str, decoded: Callable[[Path], np.ndarray]) -> Source:
+def _video(file: Path, name: str, playback: Playback) -> Source:
     info = probe_video(file)
     frames = info.frames
 
     def cut(start: int, length: int) -> np.ndarray:
-        clip = decoded(file)[start : start + length]
+        clip = playback.clip(file, start, length)
         if len(clip) < length:
             raise UserError(
                 f"{file} announces {frames} frames but cannot be decoded beyond frame {start + len(clip)}: "
                 "replace it by a whole copy, or remove it"
             )
-        return clip.copy()
+        return clip
 
     return Source(name, f"video {file}", [file], frames, info.fps, (info.height, info.width), cut)

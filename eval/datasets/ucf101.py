@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,8 @@ from eval.datasets.base import Clip, Dataset
 from eval.datasets.chunks import folder_of, limited, spread, starts, visible
 from mardini.errors import UserError
 from mardini.files import sha256, sha256_of
-from mardini.video import probe_video, read_video
+from mardini.playback import Playback
+from mardini.video import probe_video
 
 SIZE = (256, 256)
 FRAMES = 9
@@ -114,12 +115,12 @@ def load(
         )
     elif len(chunks) != (CLIPS if frames == FRAMES else expected):
         raise AssertionError(f"the frozen list gives {len(chunks)} clips instead of {CLIPS}")
-    decoded = functools.lru_cache(maxsize=2)(functools.partial(read_video, size=SIZE))
+    playback = Playback(SIZE)
     kept = spread(sorted(chunks), limit)
     return Dataset(
         name="ucf101",
         clips=[
-            Clip(name, video, functools.partial(_cut, decoded, found[video], start, frames), size=SIZE)
+            Clip(name, video, functools.partial(_cut, playback, found[video], start, frames), size=SIZE)
             for name in kept
             for video, start in [chunks[name]]
         ],
@@ -182,13 +183,13 @@ def _hash_of(videos: Mapping[str, Path]) -> str:
     return sha256_of(part for video, file in videos.items() for part in (video, sha256(file)))
 
 
-def _cut(decoded: Callable[[Path], np.ndarray], file: Path, start: int, frames: int) -> np.ndarray:
-    clip = decoded(file)[start : start + frames]
+def _cut(playback: Playback, file: Path, start: int, frames: int) -> np.ndarray:
+    clip = playback.clip(file, start, frames)
     if len(clip) < frames:
         raise UserError(
             f"{file} cannot be decoded beyond frame {start + len(clip)}: replace it by a whole copy"
         )
-    return clip.copy()
+    return clip
 
 
 def _few(names: list[str]) -> str:
