@@ -73,6 +73,12 @@ def parser(prog: str, description: str, *, given: bool = False) -> argparse.Argu
         help="of system mardini: share of given frames' fine detail carried over to new ones, 0 is none, as in the "
         "paper (default: 1)",
     )
+    add(
+        "--sharpness",
+        type=float,
+        metavar="X",
+        help="of system mardini: 1 makes new frames as sharp as given ones, 0 does not, as in the paper (default: 0)",
+    )
     if given:
         add("--given", type=places, metavar="I,J", help="given frames, from 0 (default: first and last)")
     add("--frames", type=int, metavar="N", help="frames of a clip (default: the dataset's, mostly 9)")
@@ -150,11 +156,12 @@ def run_task(task: TaskName, options: argparse.Namespace) -> int:
         guidance=options.guidance,
         skip_guidance=options.skip_guidance,
         detail=options.detail,
+        sharpness=options.sharpness,
         weights_dir=options.weights_dir,
         device=device,
         limited=options.limit is not None,
     )
-    for option in ("checkpoint", "steps", "guidance", "skip_guidance", "detail"):
+    for option in ("checkpoint", "steps", "guidance", "skip_guidance", "detail", "sharpness"):
         if getattr(options, option) is not None and all(system.name != "mardini" for system in systems):
             raise UserError(
                 f"--{option.replace('_', '-')} is for system 'mardini', which is not scored: add it to --systems"
@@ -216,8 +223,10 @@ def check(options: argparse.Namespace) -> None:
         raise UserError(
             f"--skip-guidance {spelt(options.skip_guidance)}: give 0 (none) or more, or two such numbers, as 5,0"
         )
-    if options.detail is not None and not 0 <= options.detail <= 1:
-        raise UserError(f"--detail {options.detail}: give 0 (none) to 1 (all of it)")
+    for name, all_ in (("detail", "all of it"), ("sharpness", "as sharp as given frames")):
+        value = getattr(options, name)
+        if value is not None and not 0 <= value <= 1:
+            raise UserError(f"--{name} {value}: give 0 (none) to 1 ({all_})")
     if options.seed < 0:
         raise UserError(f"--seed {options.seed}: give 0 or more")
 

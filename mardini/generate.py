@@ -69,6 +69,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="X",
         help="share of given frames' fine detail carried over to new ones; 0 is none, as in the paper (default: 1)",
     )
+    add(
+        "--sharpness",
+        type=float,
+        metavar="X",
+        help="1 makes new frames as sharp as given ones; 0 does not, as in the paper (default: 0)",
+    )
     add("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
     add(
         "--checkpoint",
@@ -214,7 +220,7 @@ def run(
         "resolution": options.resolution,
         "progress": True,
     }
-    for name in ("guidance", "skip_guidance", "detail"):
+    for name in ("guidance", "skip_guidance", "detail", "sharpness"):
         if getattr(options, name) is not None:
             sampling[name] = getattr(options, name)
     if options.task == "interpolate":

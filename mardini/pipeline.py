@@ -22,6 +22,7 @@ from mardini.masks import mask_from_given
 from mardini.model import MarDini
 from mardini.sampling import sample
 from mardini.schedulers import build_scheduler
+from mardini.sharpness import match_sharpness
 from mardini.vae import FACTOR
 from mardini.video import resize, to_float, to_uint8
 from mardini.windows import (
@@ -299,6 +300,11 @@ class MarDiniPipeline(Pretrained):
             known = [clip[~hidden] for clip in clips]
             coded = [self._frames(latents, work, size) for latents in z_given]
             made = carry_details(made, known, coded, hidden, settings.detail)
+        if settings.sharpness:
+            made = [
+                match_sharpness(frames, clip[~hidden], hidden, settings.sharpness)
+                for frames, clip in zip(made, clips, strict=True)
+            ]
         results = [clip.copy() for clip in clips]
         for result, frames in zip(results, made, strict=True):
             result[hidden] = frames

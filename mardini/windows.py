@@ -24,6 +24,7 @@ class Options(TypedDict, total=False):
     guidance: float | None
     skip_guidance: Scales
     detail: float
+    sharpness: float
     resolution: int | Literal["native"] | None
     scheduler: str
     batch_size: int | None
@@ -58,6 +59,8 @@ class Settings:
             cheaper: the generator's last blocks then run once a step, not twice.
         detail: how much of the fine detail that the codec, and work at a lower resolution, lose of given frames is
             carried over to generated ones, see :func:`mardini.detail.carry_detail`; 0: none, as in the paper.
+        sharpness: how much of the sharpness that generated frames lack beside given ones is added, see
+            :func:`mardini.sharpness.match_sharpness`; 0: none, as in the paper.
         resolution: pixels of the shorter side at which to work; ``"native"``: that of the frames; ``None``: that
             which the model was trained at.
         scheduler: ``ddim``, or a scheduler of diffusers by its class name.
@@ -72,6 +75,7 @@ class Settings:
     guidance: float | None = None
     skip_guidance: Scales = FALLING
     detail: float = 1.0
+    sharpness: float = 0.0
     resolution: int | Literal["native"] | None = None
     scheduler: str = "ddim"
     batch_size: int | None = None
@@ -90,6 +94,8 @@ class Settings:
             )
         if not 0 <= self.detail <= 1:
             raise UserError(f"detail {self.detail}: give 0 (none) to 1 (all of it)")
+        if not 0 <= self.sharpness <= 1:
+            raise UserError(f"sharpness {self.sharpness}: give 0 (none) to 1 (as sharp as given frames)")
         if self.batch_size is not None:
             at_least_one("batch size", self.batch_size)
 

@@ -131,13 +131,17 @@ class Group:
                 words.append(f"--skip-guidance {','.join(f'{scale:g}' for scale in scales)}")
             if "-detail" in variant:
                 words.append(f"--detail {told.get('detail', 0):g}")
+            if "-sharpness" in variant:
+                words.append(f"--sharpness {told.get('sharpness', 0):g}")
             found.append(" ".join([f"--systems {MODEL}", *words]))
         return tuple(found)
 
     @property
     def pictured(self) -> list[str]:
         """Systems that figures of many lines show: not those that differ from another in what is ours alone."""
-        plain = {name: re.sub(r"(-(skip|detail)[\d.]+(to[\d.]+)?)+$", "", name) for name in self.records}
+        plain = {
+            name: re.sub(r"(-(skip|detail|sharpness)[\d.]+(to[\d.]+)?)+$", "", name) for name in self.records
+        }
         return [name for name in self.records if plain[name] == name or plain[name] not in self.records]
 
     @functools.cached_property

@@ -94,6 +94,8 @@ def test_what_is_written_is_what_the_pipeline_makes(here: Path) -> None:
             "2",
             "--detail",
             "0.5",
+            "--sharpness",
+            "1",
             "--resolution",
             "native",
             "--out",
@@ -102,7 +104,7 @@ def test_what_is_written_is_what_the_pipeline_makes(here: Path) -> None:
         == 0
     )
     expected = pipeline.animate(
-        CLIP[0], guidance=1, skip_guidance=2, detail=0.5, resolution="native", steps=1
+        CLIP[0], guidance=1, skip_guidance=2, detail=0.5, sharpness=1, resolution="native", steps=1
     )
     np.testing.assert_array_equal(read_frames(here / "other"), expected)
 

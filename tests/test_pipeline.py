@@ -17,6 +17,7 @@ from mardini.detail import carry_detail
 from mardini.errors import UserError
 from mardini.model import MarDini
 from mardini.pipeline import MarDiniPipeline
+from mardini.sharpness import match_sharpness
 from mardini.synthetic import make_clip
 from mardini.vae import FACTOR, LatentCodec
 from mardini.video import resize, to_float, to_uint8
@@ -82,6 +83,15 @@ def test_detail_of_given_frames_is_carried_over_unless_told(tiny: MarDiniPipelin
         latents = tiny.codec.encode(to_float(given))
         coded = resize(to_uint8(tiny.codec.decode(latents))[:, : work[0], : work[1]], clip.shape[1:3])
     np.testing.assert_array_equal(made[mask], carry_detail(plain[mask], clip[~mask], coded, mask))
+    assert (made[mask] != plain[mask]).any() and (made[~mask] == clip[~mask]).all()
+
+
+def test_frames_are_made_as_sharp_as_given_ones_where_asked(tiny: MarDiniPipeline) -> None:
+    (clip,) = clips(1)
+    mask = np.array([False, True, True, False, True])
+    made, plain = (tiny.fill(clip, mask=mask, steps=2, sharpness=share) for share in (0.5, 0))
+    np.testing.assert_array_equal(plain, tiny.fill(clip, mask=mask, steps=2))
+    np.testing.assert_array_equal(made[mask], match_sharpness(plain[mask], clip[~mask], mask, 0.5))
     assert (made[mask] != plain[mask]).any() and (made[~mask] == clip[~mask]).all()
 
 
@@ -222,6 +232,7 @@ def test_mistakes_get_a_sentence(tiny: MarDiniPipeline) -> None:
         (lambda: tiny.fill(clip, (0,), resolution=4), "at least 8 pixels"),
         (lambda: tiny.fill(clip, (0,), skip_guidance=-1), "give 0 .none. or more"),
         (lambda: tiny.fill(clip, (0,), detail=1.5), "give 0 .none. to 1"),
+        (lambda: tiny.fill(clip, (0,), sharpness=-0.1), "give 0 .none. to 1"),
         (lambda: tiny.fill(clip, (0,), batch_size=0), "at least 1"),
         (lambda: tiny.fill(clip, (0,), scheduler="ddimm"), "did you mean 'ddim'"),
         (lambda: tiny.fill(clips(2), (0,), seed=[1, 2, 3]), "3 seeds for 2 samples"),

@@ -39,6 +39,7 @@ class Fake:
         guidance: float | None,
         skip_guidance: Scales,
         detail: float,
+        sharpness: float,
         scheduler: str,
     ) -> np.ndarray:
         assert given == sorted(given)
@@ -49,6 +50,7 @@ class Fake:
         made[:, 0, 0, 1] = int(10 * (guidance or 0))
         made[:, 0, 0, 2] = int(10 * scale_at(skip_guidance, 1))
         made[:, 0, 1, 0] = int(10 * detail)
+        made[:, 0, 1, 1] = int(10 * sharpness)
         return made
 
 
@@ -73,7 +75,7 @@ def test_each_clip_has_its_own_seed_and_the_network_is_loaded_once(checkpoint: P
     clips = system.predict(tasks)
     assert Fake.loaded == [(checkpoint, "cpu")]
     assert [int(clip[4, 1, 1, 1]) for clip in clips] == [3, 5]
-    assert clips[0][4, 0, 0].tolist() == [4, 0, 35] and clips[0][4, 0, 1, 0] == 10
+    assert clips[0][4, 0, 0].tolist() == [4, 0, 35] and clips[0][4, 0, 1, :2].tolist() == [10, 0]
     assert Mardini(checkpoint, task="i2v").predict(tasks)[0][4, 0, 0].tolist() == [25, 25, 30]
     np.testing.assert_array_equal(system.predict(tasks[1:])[0], clips[1])
 
@@ -92,7 +94,7 @@ def test_variant_and_description_tell_weights_and_steps_apart(checkpoint: Path) 
     assert Mardini(checkpoint, skip_guidance=(4.5, 1)).variant == system.variant + "-skip4.5to1"
     papers = Mardini(checkpoint, task="expansion", skip_guidance=0, detail=0)
     assert papers.variant == system.variant + "-skip0-detail0"
-    assert not {"skip_guidance", "detail"} & papers.describe().keys()
+    assert not {"skip_guidance", "detail", "sharpness"} & papers.describe().keys()
     (checkpoint / "model.safetensors").write_bytes(b"others")
     other = Mardini(checkpoint)
     assert other.variant != system.variant
@@ -114,18 +116,26 @@ def test_steps_are_those_of_the_checkpoint(checkpoint: Path, text: str, steps: i
 def test_sampler_and_guidance_reach_the_model_and_tell_results_apart(checkpoint: Path) -> None:
     usual, other = (
         Mardini(checkpoint),
-        Mardini(checkpoint, scheduler="UniPCMultistepScheduler", guidance=2, skip_guidance=0.5, detail=0.5),
+        Mardini(
+            checkpoint,
+            scheduler="UniPCMultistepScheduler",
+            guidance=2,
+            skip_guidance=0.5,
+            detail=0.5,
+            sharpness=1,
+        ),
     )
     first = np.zeros((8, 8, 3), np.uint8)
     (clip,) = other.predict([Task("a", {0: first}, 9, 1)])
     assert Fake.schedulers[-1] == "UniPCMultistepScheduler" and clip[4, 0, 0, 1:].tolist() == [20, 5]
-    assert clip[4, 0, 1, 0] == 5
-    assert other.variant == usual.variant + "-UniPCMultistepScheduler-guidance2-skip0.5-detail0.5"
+    assert clip[4, 0, 1, :2].tolist() == [5, 10]
+    assert other.variant == usual.variant + "-UniPCMultistepScheduler-guidance2-skip0.5-detail0.5-sharpness1"
     assert other.describe() == {
         **usual.describe(),
         "guidance": 2,
         "skip_guidance": 0.5,
         "detail": 0.5,
+        "sharpness": 1,
         "scheduler": "UniPCMultistepScheduler",
     }
     assert Mardini(checkpoint, task="i2v", guidance=0).describe()["guidance"] == 0

@@ -76,6 +76,7 @@ def build_systems(
     guidance: float | None = None,
     skip_guidance: float | None = None,
     detail: float | None = None,
+    sharpness: float | None = None,
     weights_dir: Path | None = None,
     device: str = "cpu",
     limited: bool = False,
@@ -90,7 +91,7 @@ def build_systems(
         protocol: the task.
         predictions: ``DIR`` or ``NAME=DIR`` each.
         checkpoint: of the ``mardini`` system.
-        steps, guidance, skip_guidance, detail: of the ``mardini`` system.
+        steps, guidance, skip_guidance, detail, sharpness: of the ``mardini`` system.
         weights_dir: folder with weight files.
         device: where models run.
         limited: the dataset is cut by ``--limit``.
@@ -118,6 +119,7 @@ def build_systems(
             guidance=guidance,
             skip_guidance=skip_guidance,
             detail=detail,
+            sharpness=sharpness,
         ),
     }
     systems: list[System] = []

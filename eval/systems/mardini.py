@@ -41,6 +41,7 @@ class Mardini:
         guidance: scale of classifier-free guidance on the plan; 1: none; 0: without the plan, the generator alone.
         skip_guidance: scale of skip guidance, or two, see ``mardini.guidance``; 0: none, the paper's way.
         detail: share of given frames' fine detail that is carried over; 0: none, the paper's way.
+        sharpness: share of what generated frames lack in sharpness that is added; 0: none, the paper's way.
     """
 
     name = "mardini"
@@ -56,6 +57,7 @@ class Mardini:
         guidance: float | None = None,
         skip_guidance: Scales | None = None,
         detail: float | None = None,
+        sharpness: float | None = None,
     ) -> None:
         folder = shipped() if checkpoint is None else by_name(checkpoint) or checkpoint
         if not folder.exists():
@@ -73,6 +75,7 @@ class Mardini:
             usual.get("skip_guidance", Settings.skip_guidance) if skip_guidance is None else skip_guidance
         )
         self.detail = Settings.detail if detail is None else detail
+        self.sharpness = Settings.sharpness if sharpness is None else sharpness
         self.weights, self.shipped = hash_of(folder), name_of(folder)
         parts = [self.name]
         if self.shipped is None:
@@ -89,6 +92,8 @@ class Mardini:
             parts.append(f"skip{spelt(skip_guidance).replace(',', 'to')}")
         if detail is not None:
             parts.append(f"detail{detail:g}")
+        if sharpness is not None:
+            parts.append(f"sharpness{sharpness:g}")
         self.variant = "-".join(parts)
         self._pipeline: Any = None
 
@@ -102,6 +107,8 @@ class Mardini:
             described["skip_guidance"] = list(scales) if isinstance(scales, tuple) else scales
         if self.detail:
             described["detail"] = self.detail
+        if self.sharpness:
+            described["sharpness"] = self.sharpness
         if self.scheduler != SCHEDULER:
             described["scheduler"] = self.scheduler
         return described
@@ -131,6 +138,7 @@ class Mardini:
             guidance=self.guidance,
             skip_guidance=self.skip_guidance,
             detail=self.detail,
+            sharpness=self.sharpness,
             scheduler=self.scheduler,
         )
 
