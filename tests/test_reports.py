@@ -241,9 +241,10 @@ def test_every_record_says_how_to_make_it_again() -> None:
             told = options.parse_args([*f"--{words}".split(), *more.split()])
             assert told.dataset == group.dataset and told.size == group.side
         assert len(group.again) == len([name for name in group.records if name.startswith("mardini-")])
-    group = next(group for group in read_groups([RESULTS]) if group.name == "vidim-7-128px-v1-738fb66c")
+    (group,) = (group for group in read_groups([RESULTS]) if group.name == "vidim-7-128px-v1-738fb66c")
     assert " --features random " in group.command
     assert {
+        "--systems mardini --checkpoint mini --sharpness 1",
         "--systems mardini --checkpoint mini --skip-guidance 0 --detail 0",
         "--systems mardini --checkpoint mini --steps 25 --skip-guidance 0 --detail 0",
         "--systems mardini --checkpoint nano-128 --skip-guidance 0 --detail 0",
@@ -275,7 +276,7 @@ def test_figures_of_many_lines_leave_out_what_differs_in_what_is_ours_alone() ->
     embedded = groups["interpolation/synthetic-7-v1"]
     assert {"mardini-skip0-detail0", "mardini-nano-skip0-detail0"} <= embedded.records.keys()
     assert (
-        not any("-skip" in name or "-detail" in name for name in embedded.pictured)
+        not any("-skip" in name or "-detail" in name or "-sharpness" in name for name in embedded.pictured)
         and "mardini-steps25" in embedded.pictured
     )
     assert "mardini-steps25-skip0-detail0" in groups["interpolation/vidim-7-128px-v1-738fb66c"].pictured
