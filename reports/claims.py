@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.records import Record, Results, read_ablations, read_cells
+from reports.records import Record, Results, read_ablations, read_cells, read_notes
 from reports.table import MISSING, RANDOM, Block, Cell, Column, Row, Table
 from reports.tables import RUN, mean_over_seeds, same
 
@@ -65,16 +65,7 @@ def claims(results: Results) -> Table:
         "times, from the fastest and slowest repeats. A claim holds, by a measure, where all its intervals lie below "
         "zero. By random features FVD† sees first of all whether frames are as sharp as real ones, and LPIPS† forgives "
         "blur: where they disagree, neither alone says what is better.",
-        "The records of this project are the third set. The first, of AdamW at twice the rate, spread so widely "
-        "over seeds that it was given up. The second, of 2,400 clips an arm, rounded the number of given frames to "
-        "the nearest, so that a single one was rare, and drew masks and noise of held-out losses anew for each arm. "
-        "Muon's rate, one for both planners, was chosen on seed 0 of three arms of 2,400 clips by these scores. The "
-        "rules of the verdicts are older than this set; LPIPS became a second measure when two arms of a seed that "
-        "is not shown had been seen, and rounding and draws were mended when the first arms of seeds 0 and 1 had "
-        "been, of 12,000 clips; they were measured again, all arms of 8,000 to save time. Seeds 6 to 9 were added "
-        "when the verdicts of six had been seen: planner and generator against either alone was not resolved by "
-        "FVD† then. Seed 9 had learnt from the clips that held-out losses are of, and was measured anew, on another "
-        "machine, when that was found.",
+        *read_notes(results, "ablations"),
     )
     return Table("claims", "The paper's claims, tested on small models", blocks, notes)
 

@@ -292,6 +292,13 @@ def read_ablations(results: Results) -> list[Record]:
     return [cell for cell in cells if cell["cell"]["clips"] == clips]
 
 
+def read_notes(results: Results, suite: str) -> list[str]:
+    """What was written down beside the records of a suite (``notes.md``): paragraphs, none where there is no file."""
+    paths = (folder / suite / "notes.md" for folder in results)
+    texts = [path.read_text("utf-8", "replace") for path in paths if path.is_file()]
+    return [" ".join(part.split()) for text in texts for part in text.split("\n\n") if part.strip()]
+
+
 def read_lines(path: Path) -> list[Record]:
     """Rows of a JSONL file; none where there is no such file. A torn last line is left out."""
     try:

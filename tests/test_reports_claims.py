@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,12 @@ def test_models_are_compared_with_themselves_alone(records: Path) -> None:
                 changed["values"] = {"latency": {"value": 0.1}, "memory": {"value": 0.1}}
                 path.with_name(f"{name}.json").write_text(json.dumps(changed))
     assert claims([records]).blocks[4] == before
+
+
+def test_notes_stand_beside_the_records_that_they_are_about(records: Path) -> None:
+    plain = claims([records])
+    (records / "ablations" / "notes.md").write_text("Measured\nat sea.\n\n\nTwice.\n")
+    assert claims([records]) == replace(plain, notes=(*plain.notes, "Measured at sea.", "Twice."))
 
 
 def test_arms_of_another_number_of_clips_are_left_out(records: Path) -> None:
