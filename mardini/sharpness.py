@@ -6,7 +6,8 @@ away) is multiplied by what brings its mean square to that of the given frames n
 softer.
 
 This is ours, not the paper's. It buys distances of sets (FVD, FID), which see how sharp frames are, for a little of the
-measures frame by frame (PSNR, SSIM, LPIPS), which see that a sharper edge is no more in place than a soft one.
+measures frame by frame (PSNR, SSIM, LPIPS), which see that a sharper edge is no more in place than a soft one. Where
+much of a frame is wrong, as on real clips, a share of a half has been the better one: errors are detail too.
 """
 
 from __future__ import annotations
