@@ -150,11 +150,17 @@ def number(value: float | None, decimals: int) -> str:
 
 
 def interval(entry: Mapping[str, Any]) -> str:
-    """``[20.1, 22.0]`` with a decimal less than the value, or nothing where there is none."""
+    """``[20.1, 22.0]``, or nothing where there is none."""
     if entry["low"] is None or entry["high"] is None:
         return ""
-    decimals = max(0, entry["decimals"] - 1)
-    return f"[{entry['low']:.{decimals}f}, {entry['high']:.{decimals}f}]"
+    return bounds(entry["low"], entry["high"], entry["decimals"])
+
+
+def bounds(low: float, high: float, decimals: int) -> str:
+    """An interval with a decimal less than the value's ``decimals``, or as many where it is narrower than two steps."""
+    less = max(0, decimals - 1)
+    shown = less if high - low >= 2 * 10.0**-less else decimals
+    return f"[{low:.{shown}f}, {high:.{shown}f}]"
 
 
 def best(records: Sequence[Mapping[str, Any]], name: str) -> set[str]:
@@ -204,9 +210,8 @@ def difference(found: Difference, decimals: int) -> str:
     text = f"{found.value:+.{decimals}f}"
     if found.low is None or found.high is None or found.p is None:
         return text
-    less = max(0, decimals - 1)
     p = "p < 0.001" if found.p < 0.001 else f"p {found.p:.3f}"
-    return f"{text} [{found.low:.{less}f}, {found.high:.{less}f}] {p}"
+    return f"{text} {bounds(found.low, found.high, decimals)} {p}"
 
 
 def widths(rows: Sequence[Sequence[str]]) -> list[int]:

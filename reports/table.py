@@ -69,11 +69,12 @@ class Cell:
         return self.word or ("–" if self.value is None else f"{self.value:{sign}.{decimals}f}")
 
     def interval(self, decimals: int) -> str:
-        """``[0.41, 0.44]``, a digit less than the value, or nothing."""
+        """``[0.41, 0.44]``, or nothing: a digit less than the value, or as many where it is narrower than two steps."""
         if self.low is None or self.high is None:
             return ""
         fewer = max(0, decimals - 1)
-        return f"[{self.low:.{fewer}f}, {self.high:.{fewer}f}]"
+        shown = fewer if self.high - self.low >= 2 * 10.0**-fewer else decimals
+        return f"[{self.low:.{shown}f}, {self.high:.{shown}f}]"
 
 
 MISSING = Cell()

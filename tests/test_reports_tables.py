@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from eval.table import bounds
 from reports.build import write_tables
 from reports.groups import own_tables
 from reports.latex import PREAMBLE, document, escape, latex
@@ -89,6 +90,18 @@ def test_csv_holds_unrounded_numbers_and_where_they_are_from() -> None:
         "origin": "x/record.json#psnr",
     }
     assert [row["word"] for row in rows][-2] == "OOM"
+
+
+def test_narrow_intervals_have_the_decimals_of_the_value() -> None:
+    """As in the tables of the evaluation: two that do not overlap must not look as if they did."""
+    for low, high, decimals in (
+        (13.5, 15.0, 2),
+        (0.0456, 0.087, 2),
+        (0.1094, 0.1291, 2),
+        (1, 3, 0),
+        (0.2, 0.21, 4),
+    ):
+        assert Cell(1.0, low, high).interval(decimals) == bounds(low, high, decimals)
 
 
 def test_intervals_over_seeds_are_students() -> None:

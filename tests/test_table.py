@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eval.comparison import Difference
-from eval.table import differences, notes, tables
+from eval.table import bounds, differences, notes, tables
 from mardini.errors import UserError
 
 
@@ -75,6 +75,13 @@ def test_every_line_fits_in_100_columns() -> None:
     assert sum("continued" in line for line in lines) == 2  # cut in two, and its first half again
     narrow = tables(wide, names[:1]).splitlines()
     assert len(narrow) == 5  # intervals beside the values where there is room
+
+
+def test_narrow_intervals_have_the_decimals_of_the_value() -> None:
+    """Two that do not overlap must not look as if they did."""
+    assert bounds(13.511, 15.039, 2) == "[13.5, 15.0]" and bounds(0.0456, 0.0870, 2) == "[0.05, 0.09]"
+    assert bounds(0.1094, 0.1291, 2) == "[0.11, 0.13]" and bounds(1, 3, 0) == "[1, 3]"
+    assert bounds(0.2064, 0.2192, 4) == "[0.206, 0.219]" and bounds(0.0023, 0.0026, 4) == "[0.0023, 0.0026]"
 
 
 def test_forms_that_stand_for_another_are_left_to_the_record() -> None:
