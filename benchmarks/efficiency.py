@@ -68,8 +68,8 @@ def measure(cell: Cell, context: Context) -> Outcome:
     import torch
 
     from benchmarks.timing import GIB, peak_memory, timed
+    from mardini.device import find_device
     from mardini.flops import peak_flops
-    from mardini.pipeline import find_device
 
     config = configuration(cell)
     device = find_device(context.device)

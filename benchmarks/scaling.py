@@ -56,7 +56,7 @@ def generating(cell: Cell, context: Context) -> tuple[Any, dict[str, Any]]:
     """One image continued by a model with random weights."""
     import numpy as np
 
-    from mardini.pipeline import find_device
+    from mardini.device import find_device
 
     frames = cell.size if cell.over == "frames" else FRAMES
     side = cell.size if cell.over == "resolution" else RESOLUTION

@@ -315,7 +315,7 @@ def check_device(name: str) -> None:
     if name == "auto":
         raise UserError("--device auto is not known: choose cpu, cuda or one of several GPUs, such as cuda:1")
     if name != "cpu":
-        from mardini.pipeline import find_device
+        from mardini.device import find_device
 
         find_device(name)
 

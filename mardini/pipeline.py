@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mardini import windows
 from mardini.codecs import Codec, decode_tiled, in_slices, load_codec, warn_of_other_latents
 from mardini.detail import carry_details
+from mardini.device import find_device
 from mardini.errors import UserError
 from mardini.hub import Pretrained
 from mardini.masks import mask_from_given
@@ -296,15 +297,13 @@ class MarDiniPipeline(Pretrained):
         )
         hidden = mask.numpy()
         made = [self._frames(latents, work, size) for latents in z]
+        known = [clip[~hidden] for clip in clips]
         if settings.detail:
-            known = [clip[~hidden] for clip in clips]
             coded = [self._frames(latents, work, size) for latents in z_given]
             made = carry_details(made, known, coded, hidden, settings.detail)
         if settings.sharpness:
-            made = [
-                match_sharpness(frames, clip[~hidden], hidden, settings.sharpness)
-                for frames, clip in zip(made, clips, strict=True)
-            ]
+            pairs = zip(made, known, strict=True)
+            made = [match_sharpness(frames, real, hidden, settings.sharpness) for frames, real in pairs]
         results = [clip.copy() for clip in clips]
         for result, frames in zip(results, made, strict=True):
             result[hidden] = frames
@@ -339,17 +338,3 @@ class MarDiniPipeline(Pretrained):
     def _bar(self, settings: Settings, count: int) -> Bar:
         steps = len(build_scheduler(settings.scheduler, self._steps(settings)).timesteps)
         return Bar(total=steps * count, hidden=not settings.progress)
-
-
-def find_device(name: str | torch.device) -> torch.device:
-    """A device by name, ``auto`` being CUDA where present; one that is not there is a ``UserError``."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
-        raise UserError(
-            f"device {name} cannot be used here: choose cpu, or cuda where there is a GPU"
-        ) from error
-    return device

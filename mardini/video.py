@@ -319,6 +319,7 @@ def _check(frames: np.ndarray) -> None:
 
 
 def stacked(frames: list[np.ndarray], names: list[str]) -> np.ndarray:
+    """Frames (H, W, 3), at least one, as a clip (T, H, W, 3). ``UserError``, by ``names``, if their sizes differ."""
     for frame, name in zip(frames, names, strict=True):
         if frame.shape != frames[0].shape:
             (height, width), (first_height, first_width) = frame.shape[:2], frames[0].shape[:2]
